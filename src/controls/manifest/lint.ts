@@ -1,0 +1,107 @@
+// Control `least-privilege`, `review`: what a well-formed deployment file still gets wrong. Pure. Each finding names the
+// field and the fix; an `error` stops `check` and `deploy`, a `warning` is printed and goes on.
+import type { Contract, Manifest } from "./schema.ts";
+
+export interface Finding {
+  readonly level: "error" | "warning";
+  readonly field: string;
+  readonly message: string;
+}
+
+/** Everything wrong or weak in a parsed deployment file. */
+export function lintManifest(manifest: Manifest): Finding[] {
+  return [
+    ...lintAddresses(manifest),
+    ...lintNames(manifest),
+    ...Object.entries(manifest.servers).flatMap(([server, { tools }]) =>
+      Object.entries(tools).flatMap(([tool, contract]) => lintContract(`servers.${server}.tools.${tool}`, contract)),
+    ),
+    ...Object.entries(manifest.records).flatMap(([view, record]) => lintRecord(`records.${view}`, record)),
+    ...notEnforced(manifest),
+  ];
+}
+
+function error(field: string, message: string): Finding {
+  return { level: "error", field, message };
+}
+
+function lintAddresses(manifest: Manifest): Finding[] {
+  const urls: [string, string][] = [["agent.model.base_url", manifest.agent.model.base_url]];
+  for (const [name, server] of Object.entries(manifest.servers)) urls.push([`servers.${name}.url`, server.url]);
+  return urls.flatMap(([field, text]) => {
+    const url = new URL(text);
+    const port = url.port || (url.protocol === "https:" ? "443" : "80");
+    const listed = manifest.egress.allow_internal.includes(`${url.hostname}:${port}`);
+    if (listed || url.protocol === "https:") return [];
+    return [error(field, `http:// is for this machine or network only: add "${url.hostname}:${port}" to egress.allow_internal`)];
+  });
+}
+
+function lintNames(manifest: Manifest): Finding[] {
+  const seen = new Map<string, string>();
+  const findings: Finding[] = [];
+  for (const view of Object.keys(manifest.records)) seen.set(view, `records.${view}`);
+  for (const [name, server] of Object.entries(manifest.servers)) {
+    for (const tool of Object.keys(server.tools)) {
+      const field = `servers.${name}.tools.${tool}`;
+      const other = seen.get(tool);
+      if (other) findings.push(error(field, `the name "${tool}" is taken by ${other}; the model could not tell them apart`));
+      seen.set(tool, field);
+    }
+  }
+  return findings;
+}
+
+function lintContract(field: string, contract: Contract): Finding[] {
+  const findings: Finding[] = [];
+  const { effect, impact, authority, payload, bind, max } = contract;
+  if (effect === "read" && impact !== "none") {
+    findings.push(error(field, `a read has no impact: make impact none, or say the real effect`));
+  }
+  if ((effect === "outward" || effect === "irreversible") && authority.length === 0) {
+    findings.push(error(`${field}.authority`, `name the arguments that decide who, where, which or how much`));
+  }
+  for (const key of Object.keys(bind)) {
+    if (authority.includes(key) || payload.includes(key)) {
+      findings.push(error(`${field}.bind.${key}`, `is bound and therefore never the model's: remove it from authority and payload`));
+    }
+  }
+  for (const key of authority.filter((name) => payload.includes(name))) {
+    findings.push(error(`${field}.authority`, `"${key}" stands under authority and payload; choose one`));
+  }
+  for (const key of Object.keys(max)) {
+    if (key !== "per_day" && !authority.includes(key)) {
+      findings.push(error(`${field}.max.${key}`, `is bounded but not listed under authority`));
+    }
+  }
+  return findings;
+}
+
+const parameter = /(?<![:\w]):([a-z_][a-z0-9_]*)/gi;
+
+/** Names of the `:parameters` of a SQL text, string literals and comments left out. */
+export function sqlParameters(sql: string): string[] {
+  const bare = sql.replace(/'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//g, " ");
+  return [...new Set([...bare.matchAll(parameter)].map((match) => match[1] ?? ""))];
+}
+
+function lintRecord(field: string, record: Manifest["records"][string]): Finding[] {
+  const findings: Finding[] = [];
+  if (!/^\s*(select|with)\b/i.test(record.sql)) findings.push(error(`${field}.sql`, "must be one SELECT"));
+  if (/;\s*\S/.test(record.sql)) findings.push(error(`${field}.sql`, "must be one statement"));
+  const names = sqlParameters(record.sql);
+  for (const key of Object.keys(record.bind)) {
+    if (!names.includes(key)) findings.push(error(`${field}.bind.${key}`, `:${key} does not stand in the SQL`));
+  }
+  return findings;
+}
+
+/** What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. */
+function notEnforced(manifest: Manifest): Finding[] {
+  const fields: [string, boolean][] = [
+    ["limits.messages_per_user", manifest.limits.messages_per_user !== undefined],
+    ["limits.usd_per_day", manifest.limits.usd_per_day !== undefined],
+  ];
+  const said = fields.filter(([, present]) => present);
+  return said.map(([field]) => ({ level: "warning", field, message: "is read but not enforced by this version" }));
+}

@@ -1,0 +1,19 @@
+// Control `redeploys`: a release is one immutable version of a deployment file with everything it names. What runs is
+// what was hashed: the supervisor, the broker and the gate all receive this one value and none reads the file again.
+import { z } from "zod";
+import { manifestSchema } from "./schema.ts";
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const releaseSchema = z.strictObject({
+  v: z.literal(1),
+  /** SHA-256 over the canonical JSON of all other members. */
+  release: sha256Hex,
+  manifest: manifestSchema,
+  /** Text of the instructions file. */
+  instructions: z.string().max(100_000),
+  /** Absolute path of each record view's SQLite file. */
+  recordFiles: z.record(z.string(), z.string()),
+});
+
+export type Release = z.infer<typeof releaseSchema>;

@@ -1,0 +1,51 @@
+// What the command line asks of the supervisor over `control.sock` (mode 0600), and what the supervisor asks of the
+// broker over the broker's own control socket. Both are HTTP on unix sockets; who may open the socket is the identity.
+import { z } from "zod";
+import { releaseSchema } from "../manifest/release.ts";
+
+/**
+ * Supervisor, `control.sock`:
+ * - `GET  /v1/status` -> hostStatus
+ * - `GET  /v1/deployments` -> `{deployments: [{name, release, state}]}`
+ * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker)
+ * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
+ * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
+ * - `POST /v1/stop` -> 202, then everything stops
+ */
+export const deployRequest = z.strictObject({ release: releaseSchema });
+export const deployAnswer = z.strictObject({
+  name: z.string(),
+  release: z.string(),
+  /** Shown once: the token a channel presents to talk to this deployment. Null when the deployment kept its old one. */
+  token: z.string().nullable(),
+  url: z.string(),
+});
+
+export const processStatus = z.strictObject({
+  name: z.string(),
+  pid: z.int().nullable(),
+  state: z.enum(["starting", "ready", "backing_off", "stopped"]),
+  restarts: z.int(),
+  /** User id it runs as. */
+  uid: z.int(),
+  /** Proportional set size in bytes, null when not running. */
+  pss: z.int().nullable(),
+});
+export const hostStatus = z.strictObject({
+  version: z.string(),
+  state: z.string(),
+  url: z.string(),
+  /** Plain sentences on what is weaker than it should be on this machine. */
+  weaker: z.array(z.string()),
+  processes: z.array(processStatus),
+});
+export type HostStatus = z.infer<typeof hostStatus>;
+
+/**
+ * Broker, `broker/control.sock`:
+ * - `GET /healthz` -> 200
+ * - `PUT /deployments/<name>` brokerDeployment -> 204 once the door is open
+ * - `DELETE /deployments/<name>` -> 204, the door is closed
+ * - `PUT /deployments/<name>/secrets/<secret>` raw value -> 204
+ */
+export const brokerDeployment = z.strictObject({ release: releaseSchema });

@@ -1,0 +1,105 @@
+// What callers may ask of a gate (over its `in.sock`) and what it answers. `/v1/*` is for channels and needs a token of
+// scope `chat`; `/control/*` is for the operator and needs a token of scope `control`. Unknown keys are refused.
+import { z } from "zod";
+
+export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
+const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
+
+/** `POST /v1/messages` (with an optional `Idempotency-Key` header of 1 to 128 visible ASCII characters). */
+export const messageRequest = z.strictObject({
+  user: z.string().min(1).max(254).describe("who is speaking, as the channel knows them"),
+  thread: threadId.optional().describe("conversation to go on with; left out, a new one starts"),
+  text: z.string().min(1).max(100_000),
+});
+/** 202: the message is on disk and will be answered, whatever dies. */
+export const messageAccepted = z.strictObject({ thread: threadId, turn: z.int() });
+
+/** A call that waits for a person, as shown to whoever asked. */
+export const heldCall = z.strictObject({ callId: z.string(), tool: z.string(), reason: z.string(), expires: z.string() });
+
+/** `GET /v1/threads/<thread>/turns/<turn>?wait=<ms, at most 30000>` */
+export const turnAnswer = z.strictObject({
+  thread: threadId,
+  turn: z.int(),
+  /** `queued` behind another turn, `running`, `waiting` for a person, `done`, `failed` (reply says why). */
+  state: z.enum(["queued", "running", "waiting", "done", "failed"]),
+  reply: z.string(),
+  held: z.array(heldCall),
+});
+export type TurnAnswer = z.infer<typeof turnAnswer>;
+
+export const approvalState = z.enum(["held", "approved", "denied", "expired", "voided", "executing", "done", "failed", "unknown"]);
+export type ApprovalState = z.infer<typeof approvalState>;
+
+/** `GET /control/approvals[?state=held]` and `GET /control/approvals/<callId>` */
+export const approvalView = z.strictObject({
+  callId: z.string(),
+  state: approvalState,
+  thread: z.string(),
+  turn: z.int(),
+  user: z.string(),
+  server: z.string(),
+  tool: z.string(),
+  /** Every argument after binding, in full. */
+  arguments: z.record(z.string(), z.json()),
+  effect: z.string(),
+  impact: z.string(),
+  reason: z.string(),
+  /** SHA-256 of the exact action, hex: what a person approves. */
+  actionHash: z.string(),
+  created: z.string(),
+  expires: z.string(),
+  by: z.string().nullable(),
+  note: z.string().nullable(),
+});
+export type ApprovalView = z.infer<typeof approvalView>;
+
+/** `POST /control/approvals/<callId>`: a decision on exactly this action. */
+export const decisionRequest = z.strictObject({
+  decision: z.enum(["approve", "deny"]),
+  /** Must equal the held action's hash: a person approves what they saw. */
+  actionHash: z.string().regex(/^[0-9a-f]{64}$/),
+  by: z.string().min(1).max(254),
+  note: z.string().max(1000).default(""),
+});
+
+/** `POST /control/pin`: list every named tool of every server and pin its definition. */
+export const toolView = z.strictObject({
+  server: z.string(),
+  tool: z.string(),
+  /** `pinned`; `quarantined`: the server now says something else; `absent`: the server no longer has it. */
+  state: z.enum(["pinned", "quarantined", "absent"]),
+  hash: z.string(),
+  /** Hash of what the server says now, when it differs. */
+  seen: z.string().nullable(),
+});
+export type ToolView = z.infer<typeof toolView>;
+/** `POST /control/tools/accept` */
+export const acceptToolRequest = z.strictObject({
+  server: z.string().max(64),
+  tool: z.string().max(64),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** `GET /control/status` */
+export const gateStatus = z.strictObject({
+  deployment: z.string(),
+  release: z.string(),
+  held: z.int(),
+  entries: z.int(),
+  tools: z.array(toolView),
+});
+
+/** RFC 9457 problem document; `decision` is there when a rule refused. */
+export const problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  /** Dotted path of the field at fault. */
+  field: z.string().optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+/** Largest request body a gate reads, bytes. */
+export const maxGateRequestBytes = 1_048_576;
