@@ -1,0 +1,103 @@
+// The built-in agent's model client: one model step at a time, tools without any way to run them. What comes back is
+// text and wishes; nothing here acts on a wish. The provider libraries speak the protocol; the key is the broker's.
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import type { JsonObject } from "../../boundary.ts";
+import type { Manifest } from "../../controls/manifest/schema.ts";
+import { doorHosts } from "../../controls/wire/door.ts";
+import { DoorError, fetchThroughDoor } from "../door.ts";
+import type { Prompt } from "./prompt.ts";
+
+export interface OfferedTool {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: JsonObject;
+}
+
+export interface ModelAnswer {
+  readonly text: string;
+  readonly calls: readonly { readonly name: string; readonly arguments: string }[];
+  /** Tokens this step is charged for. */
+  readonly tokens: number;
+}
+
+/** The model did not answer; `retry` says whether asking again can help, `waitMs` what the provider asked for. */
+export class ModelError extends Error {
+  readonly retry: boolean;
+  readonly waitMs: number;
+  constructor(message: string, retry: boolean, waitMs = 0) {
+    super(message);
+    this.name = "ModelError";
+    this.retry = retry;
+    this.waitMs = waitMs;
+  }
+}
+
+/** Answers longer than this are not worth journalling, characters. */
+const maxTextChars = 200_000;
+export const maxCallsPerStep = 16;
+const maxArgumentChars = 100_000;
+const answerTokens = 8192;
+/** A provider that reports no usage, or a false one, is charged at least one token for this many characters. */
+const charsPerToken = 8;
+
+/** Asks the model once. `signal` ends the attempt; `budget` is what the turn may still use, in tokens. */
+export async function askModel(
+  model: Manifest["agent"]["model"],
+  prompt: Prompt,
+  tools: readonly OfferedTool[],
+  budget: number,
+  signal: AbortSignal,
+): Promise<ModelAnswer> {
+  try {
+    const result = await client(model).doGenerate({
+      prompt,
+      tools: tools.map(({ name, description, schema }) => ({ type: "function", name, description, inputSchema: schema })),
+      maxOutputTokens: Math.max(1, Math.min(answerTokens, budget)),
+      abortSignal: signal,
+    });
+    const text = result.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("");
+    const calls = result.content.flatMap((part) =>
+      part.type === "tool-call" && part.providerExecuted !== true
+        ? [{ name: part.toolName.slice(0, 128), arguments: part.input }]
+        : [],
+    );
+    if (calls.length > maxCallsPerStep) throw new ModelError(`the model asked for ${calls.length} calls at once`, false);
+    const kept = calls.map((call) => (call.arguments.length > maxArgumentChars ? { ...call, arguments: "too long" } : call));
+    const size = JSON.stringify(prompt).length + text.length + calls.reduce((sum, call) => sum + call.arguments.length, 0);
+    return { text: text.slice(0, maxTextChars), calls: kept, tokens: chargedTokens(result.usage, size) };
+  } catch (thrown) {
+    throw asModelError(thrown, signal);
+  }
+}
+
+function client(model: Manifest["agent"]["model"]) {
+  const baseURL = `http://${doorHosts.model}`;
+  const fetchModel = (url: RequestInfo | URL, init?: RequestInit) => fetchThroughDoor(String(url), init ?? {});
+  if (model.provider === "anthropic") {
+    return createAnthropic({ baseURL, apiKey: "added-by-the-broker", fetch: fetchModel }).languageModel(model.name);
+  }
+  return createOpenAICompatible({ name: "model", baseURL, fetch: fetchModel }).chatModel(model.name);
+}
+
+function chargedTokens(
+  usage: { inputTokens: { total: number | undefined }; outputTokens: { total: number | undefined } },
+  size: number,
+): number {
+  const reported = (usage.inputTokens.total ?? 0) + (usage.outputTokens.total ?? 0);
+  const least = Math.ceil(size / charsPerToken);
+  return Number.isFinite(reported) && reported > least ? Math.min(Math.ceil(reported), 1_000_000_000) : least;
+}
+
+function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
+  if (thrown instanceof ModelError) return thrown;
+  const door = thrown instanceof DoorError ? thrown : (thrown as { cause?: unknown } | null)?.cause;
+  if (door instanceof DoorError) return new ModelError(door.message, door.word !== "refused" && door.word !== "too_large");
+  if (signal.aborted) return new ModelError("the model did not answer in time", true);
+  const api = thrown as { statusCode?: number; responseHeaders?: Record<string, string>; message?: string };
+  const said = (api.message ?? "unreadable answer").slice(0, 300);
+  if (api.statusCode === undefined || api.statusCode === 200) return new ModelError(`the model's answer was not understood: ${said}`, true);
+  const waitMs = Math.min(30_000, Math.max(0, Number(api.responseHeaders?.["retry-after"] ?? 0) * 1000 || 0));
+  const retry = api.statusCode === 429 || api.statusCode >= 500;
+  return new ModelError(`the model's server answered ${api.statusCode}: ${said}`, retry, waitMs);
+}

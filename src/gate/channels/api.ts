@@ -1,0 +1,73 @@
+// Rooms 1, 2 and 11 for the `api` channel: a request becomes a message of one listed user in one of that user's own
+// threads. A caller cannot name a thread of somebody else: the user is part of the thread's name.
+import { decideSender } from "../../controls/access/allowlist.ts";
+import { sha256Hex } from "../../controls/audit/digest.ts";
+import { messageRequest } from "../../controls/wire/gate.ts";
+import { openRelease, openThread, type Env } from "../env.ts";
+import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
+
+const channel = "api";
+const turnPath = /^\/v1\/threads\/([A-Za-z0-9_-]{1,64})\/turns\/([1-9][0-9]{0,8})$/;
+const keyPattern = /^[\x21-\x7e]{1,128}$/;
+const longestWaitMs = 30_000;
+
+/** Answers `/v1/...`; the token was checked. */
+export async function answerChannel(request: Request, url: URL, env: Env): Promise<Response> {
+  if (url.pathname === "/v1/messages") {
+    if (request.method !== "POST") return problemResponse(405, "wrong_method", "use POST", undefined, { allow: "POST" });
+    return acceptMessage(request, env);
+  }
+  const turn = turnPath.exec(url.pathname);
+  if (turn?.[1] && turn[2]) {
+    if (request.method !== "GET") return problemResponse(405, "wrong_method", "use GET", undefined, { allow: "GET" });
+    return showTurn(url, env, turn[1], Number(turn[2]));
+  }
+  return problemResponse(404, "not_found", "there is nothing at this path");
+}
+
+async function acceptMessage(request: Request, env: Env): Promise<Response> {
+  const idempotency = request.headers.get("idempotency-key");
+  if (idempotency !== null && !keyPattern.test(idempotency)) {
+    return problemResponse(400, "bad_request", "1 to 128 visible ASCII characters", "Idempotency-Key");
+  }
+  const message = await parseBody(request, messageRequest);
+  if (message instanceof Response) return message;
+  const refusal = decideSpeaker(message.user, env);
+  if (refusal) return refusalResponse(refusal);
+  const thread = message.thread ?? freshThread(message.user, idempotency);
+  const key = threadKey(message.user, thread);
+  const submission = { key, channel, user: message.user, text: message.text, idempotency };
+  const answer = await openThread(env, key).submit(submission);
+  if ("reason" in answer) return refusalResponse(answer);
+  return Response.json({ thread, turn: answer.turn }, { status: 202 });
+}
+
+async function showTurn(url: URL, env: Env, thread: string, turn: number): Promise<Response> {
+  const user = url.searchParams.get("user") ?? "";
+  if (user === "") return problemResponse(400, "bad_request", "say whose thread it is", "user");
+  const refusal = decideSpeaker(user, env);
+  if (refusal) return refusalResponse(refusal);
+  const wait = Number(url.searchParams.get("wait") ?? 0);
+  if (!Number.isInteger(wait) || wait < 0 || wait > longestWaitMs) {
+    return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
+  }
+  const answer = await openThread(env, threadKey(user, thread)).answer(turn, wait);
+  return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
+}
+
+function decideSpeaker(user: string, env: Env) {
+  const listed = openRelease(env).manifest.channels.api?.users;
+  if (listed) return decideSender(user, listed, channel);
+  const message = "this channel is off: list its users under channels.api in the deployment file";
+  return { control: "allowlists" as const, reason: "channel_off", field: "channels.api", message };
+}
+
+/** A retry with the same key finds the same thread. */
+function freshThread(user: string, idempotency: string | null): string {
+  return idempotency === null ? crypto.randomUUID() : `k_${sha256Hex(`${user}\n${idempotency}`).slice(0, 24)}`;
+}
+
+/** Name of the Durable Object; the user is encoded, so no two users can meet in one. */
+function threadKey(user: string, thread: string): string {
+  return `${channel}:${encodeURIComponent(user)}:${thread}`;
+}

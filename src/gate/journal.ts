@@ -1,0 +1,214 @@
+// The journal of one thread: messages, steps, calls with their labelled results, and what is still to be reported to the
+// Ledger. After a kill it is the only memory; whoever writes here writes a step and its audit entry in one commit.
+import type { JsonObject, LabelledValue } from "../boundary.ts";
+import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
+import type { TurnAnswer } from "../controls/wire/gate.ts";
+
+export const journalTables = `
+  create table if not exists meta (key text primary key, value text not null);
+  create table if not exists turns (
+    turn integer primary key, text text not null, idempotency text unique, text_hash text not null, state text not null,
+    reply text not null, accepted integer not null, steps integer not null, tokens integer not null, active_ms integer not null);
+  create table if not exists steps (turn integer not null, step integer not null, text text not null, primary key (turn, step));
+  create table if not exists calls (
+    call_id text primary key, turn integer not null, step integer not null, position integer not null, name text not null, arguments text not null, state text not null, attempt integer not null, woken integer not null,
+    server text, tool text, bound text, result text, labels text, reason text, expires text);
+  create index if not exists calls_turn on calls (turn, step, position);
+  create table if not exists outbox (n integer primary key autoincrement, body text not null);
+`;
+
+export type TurnState = TurnAnswer["state"];
+/** `ended` covers everything with a result for the model: ran, refused, denied, unknown. */
+export type CallState = "planned" | "held" | "executing" | "ended";
+
+export interface Turn {
+  readonly turn: number;
+  readonly text: string;
+  readonly textHash: string;
+  readonly state: TurnState;
+  readonly reply: string;
+  readonly steps: number;
+  readonly tokens: number;
+  readonly activeMs: number;
+}
+
+export interface JournalCall {
+  readonly callId: string;
+  readonly turn: number;
+  readonly step: number;
+  readonly name: string;
+  /** As the model sent them, JSON text that may be anything. */
+  readonly arguments: string;
+  readonly state: CallState;
+  readonly attempt: number;
+  readonly woken: boolean;
+  readonly server: string | null;
+  readonly tool: string | null;
+  /** The arguments that were let through, after binding. */
+  readonly bound: JsonObject | null;
+  readonly result: string | null;
+  readonly reason: string | null;
+  readonly expires: string | null;
+}
+
+/** A call as a model answer asks for it. */
+export interface PlannedCall {
+  readonly callId: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+export class Journal {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec(journalTables);
+  }
+
+  meta(key: string): string | undefined {
+    const row = this.#sql.exec("select value from meta where key = ?", key).toArray()[0];
+    return row ? String(row["value"]) : undefined;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#sql.exec("insert or replace into meta values (?, ?)", key, value);
+  }
+
+  turn(turn: number): Turn | undefined {
+    return this.#sql.exec("select * from turns where turn = ?", turn).toArray().map(parseTurn)[0];
+  }
+
+  turnByKey(idempotency: string): Turn | undefined {
+    return this.#sql.exec("select * from turns where idempotency = ?", idempotency).toArray().map(parseTurn)[0];
+  }
+
+  turnsInState(state: TurnState): Turn[] {
+    return this.#sql.exec("select * from turns where state = ? order by turn", state).toArray().map(parseTurn);
+  }
+
+  /** Turns before `turn`, oldest first, for the prompt. */
+  turnsBefore(turn: number): Turn[] {
+    const query = "select * from turns where turn < ? and state in ('done', 'failed', 'waiting') order by turn";
+    return this.#sql.exec(query, turn).toArray().map(parseTurn);
+  }
+
+  addTurn(text: string, textHash: string, idempotency: string | null, now: number): number {
+    const query = `insert into turns (text, idempotency, text_hash, state, reply, accepted, steps, tokens, active_ms)
+      values (?, ?, ?, 'queued', '', ?, 0, 0, 0) returning turn`;
+    return Number(this.#sql.exec(query, text, idempotency, textHash, now).one()["turn"]);
+  }
+
+  setTurnState(turn: number, state: TurnState, reply: string): void {
+    this.#sql.exec("update turns set state = ?, reply = ? where turn = ?", state, reply, turn);
+  }
+
+  addActiveTime(turn: number, ms: number): void {
+    this.#sql.exec("update turns set active_ms = active_ms + ? where turn = ?", Math.round(ms), turn);
+  }
+
+  addStep(turn: number, step: number, text: string, tokens: number, calls: readonly PlannedCall[]): void {
+    this.#sql.exec("insert into steps values (?, ?, ?)", turn, step, text);
+    this.#sql.exec("update turns set steps = ?, tokens = tokens + ? where turn = ?", step, tokens, turn);
+    calls.forEach((call, position) => {
+      const query = `insert into calls (call_id, turn, step, position, name, arguments, state, attempt, woken)
+        values (?, ?, ?, ?, ?, ?, 'planned', 0, 0)`;
+      this.#sql.exec(query, call.callId, turn, step, position, call.name, call.arguments);
+    });
+  }
+
+  stepText(turn: number, step: number): string {
+    const row = this.#sql.exec("select text from steps where turn = ? and step = ?", turn, step).toArray()[0];
+    return row ? String(row["text"]) : "";
+  }
+
+  call(callId: string): JournalCall | undefined {
+    return this.#calls("select * from calls where call_id = ?", callId)[0];
+  }
+
+  callsOfTurn(turn: number): JournalCall[] {
+    return this.#calls("select * from calls where turn = ? order by step, position", turn);
+  }
+
+  openCalls(turn: number): JournalCall[] {
+    return this.#calls("select * from calls where turn = ? and state != 'ended' order by step, position", turn);
+  }
+
+  hold(callId: string, reason: string, expires: string): void {
+    const query = "update calls set state = 'held', woken = 0, reason = ?, expires = ? where call_id = ?";
+    this.#sql.exec(query, reason, expires, callId);
+  }
+
+  wake(callId: string): void {
+    this.#sql.exec("update calls set woken = 1 where call_id = ?", callId);
+  }
+
+  /** Turns that wait and have a call whose fate was decided. */
+  wokenTurn(): Turn | undefined {
+    const query = `select * from turns where state = 'waiting' and turn in
+      (select turn from calls where state = 'held' and woken = 1) order by turn limit 1`;
+    return this.#sql.exec(query).toArray().map(parseTurn)[0];
+  }
+
+  execute(callId: string, attempt: number, server: string, tool: string, bound: JsonObject): void {
+    const query = "update calls set state = 'executing', attempt = ?, server = ?, tool = ?, bound = ? where call_id = ?";
+    this.#sql.exec(query, attempt, server, tool, JSON.stringify(bound), callId);
+  }
+
+  end(callId: string, result: string, labels: readonly LabelledValue[]): void {
+    const query = "update calls set state = 'ended', result = ?, labels = ? where call_id = ?";
+    this.#sql.exec(query, result, JSON.stringify(labels), callId);
+  }
+
+  report(body: EntryBody): void {
+    this.#sql.exec("insert into outbox (body) values (?)", JSON.stringify(body));
+  }
+
+  /** What the Ledger has not confirmed yet, oldest first. */
+  unreported(): ThreadEntry[] {
+    const rows = this.#sql.exec("select n, body from outbox order by n limit 500").toArray();
+    return rows.map((row) => ({ n: Number(row["n"]), body: JSON.parse(String(row["body"])) as EntryBody }));
+  }
+
+  confirmReported(upTo: number): void {
+    this.#sql.exec("delete from outbox where n <= ?", upTo);
+  }
+
+  #calls(query: string, ...bindings: (string | number)[]): JournalCall[] {
+    return this.#sql.exec(query, ...bindings).toArray().map(parseCall);
+  }
+}
+
+function parseTurn(row: Record<string, SqlStorageValue>): Turn {
+  return {
+    turn: Number(row["turn"]),
+    text: String(row["text"]),
+    textHash: String(row["text_hash"]),
+    state: String(row["state"]) as TurnState,
+    reply: String(row["reply"]),
+    steps: Number(row["steps"]),
+    tokens: Number(row["tokens"]),
+    activeMs: Number(row["active_ms"]),
+  };
+}
+
+function parseCall(row: Record<string, SqlStorageValue>): JournalCall {
+  const text = (key: string) => (row[key] === null ? null : String(row[key]));
+  const bound = text("bound");
+  return {
+    callId: String(row["call_id"]),
+    turn: Number(row["turn"]),
+    step: Number(row["step"]),
+    name: String(row["name"]),
+    arguments: String(row["arguments"]),
+    state: String(row["state"]) as CallState,
+    attempt: Number(row["attempt"]),
+    woken: Number(row["woken"]) === 1,
+    server: text("server"),
+    tool: text("tool"),
+    bound: bound === null ? null : (JSON.parse(bound) as JsonObject),
+    result: text("result"),
+    reason: text("reason"),
+    expires: text("expires"),
+  };
+}

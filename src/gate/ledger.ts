@@ -1,0 +1,196 @@
+// Control `review`, `audit`: the one authority of a deployment. A Durable Object with the audit chain, every call and
+// its state, the pins and the release. A thread may ask as often as it likes: `admit` decides again from what the
+// Ledger itself holds, in one transaction, and gives each call one lease, once. A killed gate loses nothing: alarms
+// carry expiry and wake-ups, rows carry everything else.
+import { DurableObject } from "cloudflare:workers";
+import type { ThreadEntry } from "../controls/audit/entry.ts";
+import type { Release } from "../controls/manifest/release.ts";
+import type { z } from "zod";
+import type { ApprovalView, decisionRequest, gateStatus, ToolView } from "../controls/wire/gate.ts";
+import { openRelease, openThread, type Env } from "./env.ts";
+import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
+import { CallStore, callTables, viewCall, type CallRow } from "./ledger/call-store.ts";
+import { ChainStore, chainTables } from "./ledger/chain-store.ts";
+import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
+import { HeadSigner } from "./ledger/signer.ts";
+
+const metaTable = "create table if not exists meta (key text primary key, value text not null)";
+const firstWakeRetryMs = 1000;
+const slowestWakeRetryMs = 60_000;
+
+export class Ledger extends DurableObject<Env> {
+  readonly #release: Release;
+  readonly #chain: ChainStore;
+  readonly #calls: CallStore;
+  readonly #pins: PinStore;
+  readonly #admission: Admission;
+  readonly #signer: HeadSigner;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    const sql = state.storage.sql;
+    sql.exec(chainTables + callTables + pinTables + metaTable);
+    this.#release = openRelease(env);
+    this.#chain = new ChainStore(sql, this.#release.manifest.name);
+    this.#calls = new CallStore(sql);
+    this.#pins = new PinStore(sql);
+    this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins);
+    this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
+  }
+
+  /** Decides one call and, when it may run now, gives its lease. Idempotent by `callId`. */
+  admit(request: AdmitRequest): AdmitAnswer {
+    const answer = this.#commit(() => {
+      this.#ingest(request.thread, request.entries);
+      if (this.#openedRelease() !== this.#release.release) return notOpen;
+      return this.#admission.admit(request, Date.now());
+    });
+    void this.#setAlarm();
+    return answer;
+  }
+
+  /** Takes over what a thread has to report; a repeated report changes nothing. */
+  report(thread: string, entries: readonly ThreadEntry[]): void {
+    this.#commit(() => this.#ingest(thread, entries));
+  }
+
+  /** A person's decision on exactly the action they saw. Returns the call as it is now, or why not. */
+  decide(callId: string, decision: z.infer<typeof decisionRequest>): ApprovalView | { refused: string; message: string } {
+    const answer = this.#commit(() => this.#admission.decide(callId, decision, Date.now()));
+    this.ctx.waitUntil(this.#deliverWakes());
+    return "refused" in answer ? answer : viewCall(answer);
+  }
+
+  /** Opens a release with the tools its servers offer: pins them, and voids what was held under another release. */
+  open(tools: readonly SeenTool[]): ToolView[] {
+    this.#commit(() => {
+      const before = this.#openedRelease();
+      this.#pins.replaceAll(tools);
+      if (before === this.#release.release) return;
+      const held = [...this.#calls.inState("held", 10_000), ...this.#calls.inState("approved", 10_000)];
+      for (const row of held) this.#admission.end(row, "void", Date.now());
+      this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);
+      this.#append("release_opened", { release: this.#release.release, before: before ?? null, voided: held.length });
+    });
+    this.ctx.waitUntil(this.#deliverWakes());
+    return this.#pins.views();
+  }
+
+  /** Compares what a server says now with the pins; a changed definition is quarantined from this moment. */
+  observe(server: string, seen: readonly SeenTool[]): Pin[] {
+    this.#commit(() => {
+      for (const { tool, state } of this.#pins.observe(server, seen)) {
+        this.#append(state === "pinned" ? "tool_restored" : "tool_quarantined", { server, tool, state });
+      }
+    });
+    return this.#pins.all();
+  }
+
+  /** Accepts a changed definition; false when its hash is not the one that was seen. */
+  acceptTool(server: string, tool: string, hash: string): boolean {
+    return this.#commit(() => {
+      const accepted = this.#pins.accept(server, tool, hash);
+      if (accepted) this.#append("tool_accepted", { server, tool, hash });
+      return accepted;
+    });
+  }
+
+  pins(): Pin[] {
+    return this.#pins.all();
+  }
+
+  approvals(state: CallRow["state"]): ApprovalView[] {
+    return this.#calls.inState(state, 1000).map(viewCall);
+  }
+
+  approval(callId: string): ApprovalView | null {
+    const row = this.#calls.get(callId);
+    return row ? viewCall(row) : null;
+  }
+
+  entries(after: number, limit: number) {
+    return { entries: this.#chain.read(after, limit), signature: this.#chain.latestSignature() };
+  }
+
+  status(): z.infer<typeof gateStatus> {
+    const { name } = this.#release.manifest;
+    const held = this.#calls.count("held");
+    return { deployment: name, release: this.#release.release, held, entries: this.#chain.head().seq, tools: this.#pins.views() };
+  }
+
+  override async alarm(): Promise<void> {
+    this.#commit(() => {
+      for (const row of this.#calls.overdue(Date.now())) this.#admission.end(row, "expire", Date.now());
+    });
+    await this.#deliverWakes();
+  }
+
+  /** Tells threads that a held call was decided, until each has written it down. */
+  async #deliverWakes(): Promise<void> {
+    for (const wake of this.#calls.dueWakes(Date.now())) {
+      const row = this.#calls.get(wake.callId);
+      try {
+        if (row) await openThread(this.env, row.thread).wake(row.callId);
+        this.#calls.dropWake(wake.callId);
+      } catch {
+        const pause = Math.min(slowestWakeRetryMs, firstWakeRetryMs * 2 ** Math.min(wake.attempts, 10));
+        this.#calls.retryWake(wake.callId, Date.now() + pause);
+      }
+    }
+    await this.#setAlarm();
+  }
+
+  /** The alarm is the earliest of: a held call runs out, a thread has to be told. */
+  async #setAlarm(): Promise<void> {
+    const next = [this.#calls.nextExpiry(), this.#calls.nextWake()].filter((at) => at !== undefined);
+    if (next.length === 0) return;
+    const due = Math.max(Date.now(), Math.min(...next));
+    const set = await this.ctx.storage.getAlarm();
+    if (set === null || set > due) await this.ctx.storage.setAlarm(due);
+  }
+
+  /** Entries of a thread that say how an admitted call ended move that call along. */
+  #ingest(thread: string, entries: readonly ThreadEntry[]): void {
+    for (const body of this.#chain.appendReport(thread, entries)) {
+      const event = endings[body.event];
+      const row = event && body.callId ? this.#calls.get(body.callId) : undefined;
+      if (event && row?.state === "executing") this.#calls.move(row, event);
+    }
+  }
+
+  #append(event: string, detail: Parameters<ChainStore["append"]>[0]["detail"]): void {
+    this.#chain.append({ v: 1, at: new Date().toISOString(), event, detail });
+  }
+
+  #openedRelease(): string | undefined {
+    const row = this.ctx.storage.sql.exec("select value from meta where key = 'release'").toArray()[0];
+    return row ? String(row["value"]) : undefined;
+  }
+
+  #commit<T>(work: () => T): T {
+    try {
+      const result = this.ctx.storage.transactionSync(work);
+      this.#signer.schedule();
+      return result;
+    } catch (thrown) {
+      this.#chain.forget();
+      throw thrown;
+    }
+  }
+}
+
+const endings: Readonly<Record<string, "succeed" | "fail" | "lose">> = {
+  call_done: "succeed",
+  call_failed: "fail",
+  call_unknown: "lose",
+};
+
+const notOpen: AdmitAnswer = {
+  state: "refused",
+  refusal: {
+    control: "redeploys",
+    reason: "release_not_open",
+    message: "this release was never opened by a deploy; deploy it again",
+  },
+};
+

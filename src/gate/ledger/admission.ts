@@ -1,0 +1,210 @@
+// Control `review`: the decision on one call, made by the Ledger from what the Ledger holds. A thread, or whoever has
+// taken it over, may repeat a call, change its arguments after the approval, or ask for two calls under one approval;
+// the action hash, the state machine and the one row per call are what stops it.
+import type { Action, JsonObject, Refusal } from "../../boundary.ts";
+import { hashAction } from "../../controls/approvals/action.ts";
+import { decideTransition } from "../../controls/approvals/machine.ts";
+import { sha256Hex } from "../../controls/audit/digest.ts";
+import type { EntryBody, ThreadEntry } from "../../controls/audit/entry.ts";
+import { canonicalJson } from "../../controls/manifest/hash.ts";
+import type { Release } from "../../controls/manifest/release.ts";
+import { durationMs, type Contract } from "../../controls/manifest/schema.ts";
+import { decideCall } from "../../controls/policy/decide.ts";
+import { buildCatalog, type CatalogTool } from "../tools/catalog.ts";
+import type { CallRow, CallStore } from "./call-store.ts";
+import type { ChainStore } from "./chain-store.ts";
+import type { PinStore } from "./pin-store.ts";
+
+export interface AdmitRequest {
+  readonly callId: string;
+  readonly thread: string;
+  readonly turn: number;
+  readonly user: string;
+  /** The name the model used; server and contract are looked up here. */
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly entries: readonly ThreadEntry[];
+}
+
+export type AdmitAnswer =
+  | { readonly state: "leased"; readonly lease: string; readonly server: string; readonly tool: string; readonly arguments: JsonObject }
+  | { readonly state: "held"; readonly reason: string; readonly expires: string }
+  | { readonly state: "refused"; readonly refusal: Refusal };
+
+const dayMs = 86_400_000;
+
+export class Admission {
+  readonly #release: Release;
+  readonly #chain: ChainStore;
+  readonly #calls: CallStore;
+  readonly #pins: PinStore;
+
+  constructor(release: Release, chain: ChainStore, calls: CallStore, pins: PinStore) {
+    this.#release = release;
+    this.#chain = chain;
+    this.#calls = calls;
+    this.#pins = pins;
+  }
+
+  admit(request: AdmitRequest, now: number): AdmitAnswer {
+    const tool = buildCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
+    const call = { callId: request.callId, server: tool?.server ?? "", tool: request.name, arguments: request.arguments };
+    const contract = tool?.contract ?? this.#contractOf(request.name);
+    const decision = decideCall(call, { contract, schema: tool?.checker });
+    if (decision.verdict.verdict === "refuse" || !tool) {
+      const refusal = decision.verdict.verdict === "refuse" ? decision.verdict.refusal : unknown;
+      return this.#refuse(request, refusal, now);
+    }
+    const action = this.#action(request, tool, decision.arguments);
+    const row = this.#calls.get(request.callId);
+    if (row) return this.#again(request, row, action, tool, now);
+    const limit = this.#overDay(tool, now);
+    if (limit) return this.#refuse(request, limit, now);
+    return this.#first(request, action, tool, decision.verdict, now);
+  }
+
+  /** A person's decision; the caller shows which action it saw. */
+  decide(
+    callId: string,
+    decision: { decision: "approve" | "deny"; actionHash: string; by: string; note: string },
+    now: number,
+  ): CallRow | { refused: string; message: string } {
+    const row = this.#calls.get(callId);
+    if (!row) return { refused: "not_found", message: `there is no held call ${callId}` };
+    if (row.actionHash !== decision.actionHash) {
+      return { refused: "arguments_changed", message: "the action is not the one that was shown; look at it again" };
+    }
+    if (row.state === "held" && row.expires <= now) this.end(row, "expire", now);
+    const current = this.#calls.get(callId) ?? row;
+    const next = decideTransition(current.state, decision.decision);
+    if (typeof next !== "string") return { refused: next.reason, message: next.message };
+    const note = printable(decision.note);
+    this.#calls.move(current, decision.decision, { by: decision.by, note });
+    this.#calls.addWake(callId, now);
+    this.#record(`call_${next}`, current, { by: decision.by, note, actionHash: row.actionHash }, now);
+    return this.#calls.get(callId) ?? current;
+  }
+
+  /** Ends a call that waits: its time is over, or its release is. The thread is told. */
+  end(row: CallRow, event: "expire" | "void", now: number): void {
+    const next = this.#calls.move(row, event);
+    this.#calls.addWake(row.callId, now);
+    this.#record(`call_${next}`, row, { actionHash: row.actionHash }, now);
+  }
+
+  #first(
+    request: AdmitRequest,
+    action: Action,
+    tool: CatalogTool,
+    verdict: { verdict: string; rule: string; message?: string },
+    now: number,
+  ): AdmitAnswer {
+    const { effect, impact, review } = tool.contract;
+    const held = verdict.verdict === "review";
+    const lease = held ? null : crypto.randomUUID();
+    const expires = now + durationMs(review?.expires ?? "4h");
+    const row: CallRow = {
+      ...{ callId: request.callId, thread: request.thread, turn: request.turn, user: request.user },
+      ...{ action, actionHash: hashAction(action), effect, impact, reason: verdict.message ?? verdict.rule },
+      ...{ state: held ? "held" : "executing", created: now, expires, lease, by: null, note: null },
+    };
+    this.#calls.insert(row);
+    const detail = { tool: action.tool, server: action.server, rule: verdict.rule, actionHash: row.actionHash };
+    this.#record(held ? "call_held" : "call_admitted", row, detail, now);
+    if (lease) return leased(lease, action);
+    return { state: "held", reason: row.reason, expires: new Date(expires).toISOString() };
+  }
+
+  /** The same call again: after a kill, or after a decision. */
+  #again(request: AdmitRequest, row: CallRow, action: Action, tool: CatalogTool, now: number): AdmitAnswer {
+    const same = hashAction(action) === row.actionHash && row.thread === request.thread;
+    if (row.state === "executing" && row.lease && same) return leased(row.lease, action);
+    if ((row.state === "held" || row.state === "approved") && row.expires <= now) {
+      this.end(row, "expire", now);
+      return refusedBecause("expired", row);
+    }
+    if (row.state === "held") return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
+    if (row.state !== "approved") return refusedBecause(row.state, row);
+    if (!same) {
+      this.end(row, "void", now);
+      return refusedBecause("arguments_changed", row);
+    }
+    const limit = this.#overDay(tool, now);
+    if (limit) return this.#refuse(request, limit, now);
+    const lease = crypto.randomUUID();
+    this.#calls.move(row, "execute");
+    this.#calls.lease(row.callId, lease, now);
+    this.#record("call_admitted", row, { approvedBy: row.by, actionHash: row.actionHash }, now);
+    return leased(lease, action);
+  }
+
+  #overDay(tool: CatalogTool, now: number): Refusal | undefined {
+    const bound = tool.contract.max["per_day"];
+    if (bound === undefined || this.#calls.leasedSince(tool.server, tool.tool, now - dayMs) < bound) return undefined;
+    const message = `${tool.tool} ran ${bound} times in the last 24 hours, the limit in the deployment file`;
+    return { control: "workflow", reason: "limit_reached", field: "max.per_day", message };
+  }
+
+  #refuse(request: AdmitRequest, refusal: Refusal, now: number): AdmitAnswer {
+    const { callId, thread, turn, name } = request;
+    const { control, reason, field } = refusal;
+    const detail = { tool: name.slice(0, 64), control, reason, field: field?.slice(0, 128) ?? null };
+    this.#chain.append({ v: 1, at: new Date(now).toISOString(), event: "call_refused", thread, turn, callId, detail });
+    return { state: "refused", refusal };
+  }
+
+  #record(event: string, row: CallRow, detail: EntryBody["detail"], now: number): void {
+    const { callId, thread, turn } = row;
+    this.#chain.append({ v: 1, at: new Date(now).toISOString(), event, thread, turn, callId, detail });
+  }
+
+  #contractOf(name: string): Contract | undefined {
+    for (const server of Object.values(this.#release.manifest.servers)) {
+      const found = Object.entries(server.tools).find(([tool]) => tool.replaceAll(".", "_") === name);
+      if (found) return found[1];
+    }
+    return undefined;
+  }
+
+  #action(request: AdmitRequest, tool: CatalogTool, args: JsonObject): Action {
+    return {
+      v: 1,
+      deployment: this.#release.manifest.name,
+      release: this.#release.release,
+      thread: request.thread,
+      turn: request.turn,
+      callId: request.callId,
+      server: tool.server,
+      tool: tool.tool,
+      toolHash: tool.toolHash,
+      arguments: args,
+      fileHashes: {},
+      policyHash: sha256Hex(canonicalJson(tool.contract)),
+    };
+  }
+}
+
+function leased(lease: string, action: Action): AdmitAnswer {
+  return { state: "leased", lease, server: action.server, tool: action.tool, arguments: action.arguments };
+}
+
+const unknown: Refusal = { control: "least-privilege", reason: "unknown_tool", message: "there is no such tool" };
+
+const endedWords: Readonly<Record<string, string>> = {
+  denied: "a person denied this call",
+  expired: "nobody decided in time; that counts as no",
+  voided: "a new release replaced the one this call was asked under",
+  arguments_changed: "the call is not the one that was approved",
+  executing: "this call is already under way with other arguments",
+};
+
+function refusedBecause(reason: string, row: CallRow): AdmitAnswer {
+  const words = endedWords[reason] ?? "this call already ran";
+  const message = reason === "denied" && row.note ? `${words}: ${row.note}` : words;
+  return { state: "refused", refusal: { control: "review", reason, message } };
+}
+
+/** A person's note as data: no control characters, bounded. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, " ").slice(0, 1000);
+}

@@ -1,0 +1,165 @@
+// Control `review`: every call of this deployment with the one state it is in. The state machine decides; this file
+// only keeps rows.
+import type { Action } from "../../boundary.ts";
+import { decideTransition, type ApprovalEvent } from "../../controls/approvals/machine.ts";
+import type { ApprovalState, ApprovalView } from "../../controls/wire/gate.ts";
+
+export const callTables = `
+  create table if not exists calls (
+    call_id text primary key, thread text not null, turn integer not null, user text not null, action text not null,
+    action_hash text not null, effect text not null, impact text not null, reason text not null, state text not null,
+    created integer not null, expires integer not null, lease text, leased_at integer, by text, note text);
+  create index if not exists calls_state on calls (state, expires);
+  create index if not exists calls_leased on calls (leased_at);
+  create table if not exists wakes (call_id text primary key, due integer not null, attempts integer not null);
+`;
+
+export interface CallRow {
+  readonly callId: string;
+  readonly thread: string;
+  readonly turn: number;
+  readonly user: string;
+  readonly action: Action;
+  readonly actionHash: string;
+  readonly effect: string;
+  readonly impact: string;
+  readonly reason: string;
+  readonly state: ApprovalState;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly expires: number;
+  readonly lease: string | null;
+  readonly by: string | null;
+  readonly note: string | null;
+}
+
+export class CallStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  get(callId: string): CallRow | undefined {
+    return this.#rows("select * from calls where call_id = ?", callId)[0];
+  }
+
+  /** Calls in `state`, oldest first, at most `limit`. */
+  inState(state: ApprovalState, limit: number): CallRow[] {
+    return this.#rows("select * from calls where state = ? order by created limit ?", state, limit);
+  }
+
+  /** Held or approved calls whose time is over at `now`. */
+  overdue(now: number): CallRow[] {
+    return this.#rows("select * from calls where state in ('held', 'approved') and expires <= ? limit 500", now);
+  }
+
+  insert(row: CallRow): void {
+    this.#sql.exec(
+      "insert into calls values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[row.callId, row.thread, row.turn, row.user, JSON.stringify(row.action), row.actionHash, row.effect, row.impact],
+      ...[row.reason, row.state, row.created, row.expires, row.lease, row.lease ? row.created : null, row.by, row.note],
+    );
+  }
+
+  /** Moves a call along the state machine; throws when the machine has no such step (callers decide first). */
+  move(row: CallRow, event: ApprovalEvent, who: { by: string; note: string } | null = null): ApprovalState {
+    const next = decideTransition(row.state, event);
+    if (typeof next !== "string") throw new Error(next.message);
+    this.#sql.exec(
+      "update calls set state = ?, by = coalesce(?, by), note = coalesce(?, note) where call_id = ? and state = ?",
+      ...[next, who?.by ?? null, who?.note ?? null, row.callId, row.state],
+    );
+    return next;
+  }
+
+  lease(callId: string, lease: string, now: number): void {
+    this.#sql.exec("update calls set lease = ?, leased_at = ? where call_id = ?", lease, now, callId);
+  }
+
+  /** How many calls of a tool were let through since `since`. */
+  leasedSince(server: string, tool: string, since: number): number {
+    const query = `select count(*) as n from calls where leased_at > ?
+      and json_extract(action, '$.server') = ? and json_extract(action, '$.tool') = ?`;
+    return Number(this.#sql.exec(query, since, server, tool).one()["n"]);
+  }
+
+  count(state: ApprovalState): number {
+    return Number(this.#sql.exec("select count(*) as n from calls where state = ?", state).one()["n"]);
+  }
+
+  /** Earliest moment at which a held or approved call runs out. */
+  nextExpiry(): number | undefined {
+    const row = this.#sql.exec("select min(expires) as at from calls where state in ('held', 'approved')").one();
+    return row["at"] === null ? undefined : Number(row["at"]);
+  }
+
+  addWake(callId: string, due: number): void {
+    this.#sql.exec("insert or ignore into wakes values (?, ?, 0)", callId, due);
+  }
+
+  dueWakes(now: number): { callId: string; attempts: number }[] {
+    const rows = this.#sql.exec("select call_id, attempts from wakes where due <= ? order by due limit 100", now).toArray();
+    return rows.map((row) => ({ callId: String(row["call_id"]), attempts: Number(row["attempts"]) }));
+  }
+
+  retryWake(callId: string, due: number): void {
+    this.#sql.exec("update wakes set due = ?, attempts = attempts + 1 where call_id = ?", due, callId);
+  }
+
+  dropWake(callId: string): void {
+    this.#sql.exec("delete from wakes where call_id = ?", callId);
+  }
+
+  nextWake(): number | undefined {
+    const row = this.#sql.exec("select min(due) as at from wakes").one();
+    return row["at"] === null ? undefined : Number(row["at"]);
+  }
+
+  #rows(query: string, ...bindings: (string | number)[]): CallRow[] {
+    return this.#sql.exec(query, ...bindings).toArray().map(parseRow);
+  }
+}
+
+function parseRow(row: Record<string, SqlStorageValue>): CallRow {
+  const text = (key: string) => (row[key] === null ? null : String(row[key]));
+  return {
+    callId: String(row["call_id"]),
+    thread: String(row["thread"]),
+    turn: Number(row["turn"]),
+    user: String(row["user"]),
+    action: JSON.parse(String(row["action"])) as Action,
+    actionHash: String(row["action_hash"]),
+    effect: String(row["effect"]),
+    impact: String(row["impact"]),
+    reason: String(row["reason"]),
+    state: String(row["state"]) as ApprovalState,
+    created: Number(row["created"]),
+    expires: Number(row["expires"]),
+    lease: text("lease"),
+    by: text("by"),
+    note: text("note"),
+  };
+}
+
+/** What an approver sees of a call. */
+export function viewCall(row: CallRow): ApprovalView {
+  return {
+    callId: row.callId,
+    state: row.state,
+    thread: row.thread,
+    turn: row.turn,
+    user: row.user,
+    server: row.action.server,
+    tool: row.action.tool,
+    arguments: row.action.arguments,
+    effect: row.effect,
+    impact: row.impact,
+    reason: row.reason,
+    actionHash: row.actionHash,
+    created: new Date(row.created).toISOString(),
+    expires: new Date(row.expires).toISOString(),
+    by: row.by,
+    note: row.note,
+  };
+}

@@ -1,0 +1,71 @@
+// Answers to outsiders when something is refused: RFC 9457 problem documents with a generic code and, where the caller's
+// own input is at fault, the field. What an operator needs beyond that is in the audit.
+import type { z } from "zod";
+import type { Refusal } from "../boundary.ts";
+import { maxGateRequestBytes } from "../controls/wire/gate.ts";
+
+/** A problem document; `code` becomes the last part of its `type`. */
+export function problemResponse(status: number, code: string, detail: string, field?: string, headers: HeadersInit = {}): Response {
+  const body = { type: `urn:ambit:problem:${code}`, title: code.replaceAll("_", " "), status, detail, ...(field ? { field } : {}) };
+  const response = Response.json(body, { status, headers });
+  response.headers.set("content-type", "application/problem+json");
+  return response;
+}
+
+const statusOf: Readonly<Record<string, number>> = {
+  sender_not_listed: 403,
+  channel_off: 403,
+  idempotency_key_reused: 409,
+  too_many_messages: 429,
+};
+
+/** A refusal as outsiders see it. */
+export function refusalResponse(refusal: Refusal): Response {
+  const status = statusOf[refusal.reason] ?? 403;
+  const headers: HeadersInit = status === 429 ? { "retry-after": "5" } : {};
+  return problemResponse(status, refusal.reason, refusal.message, refusal.field, headers);
+}
+
+/** Reads and parses a JSON body, or says which field is wrong. */
+export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Promise<T | Response> {
+  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json") return problemResponse(415, "wrong_content_type", "send application/json", "Content-Type");
+  const bytes = await readBounded(request);
+  if (!bytes) return problemResponse(413, "too_large", `at most ${maxGateRequestBytes} bytes are read`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch {
+    return problemResponse(400, "not_json", "the body is not JSON in UTF-8");
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const unknownKey = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const field = [...(issue?.path ?? []), ...(unknownKey === undefined ? [] : [unknownKey])].map(String).join(".");
+  return problemResponse(400, "bad_request", unknownKey ? `unknown key "${unknownKey}"` : (issue?.message ?? ""), field || "(body)");
+}
+
+async function readBounded(request: Request): Promise<Uint8Array | undefined> {
+  const reader = request.body?.getReader();
+  if (!reader) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > maxGateRequestBytes) {
+      await reader.cancel();
+      return undefined;
+    }
+    chunks.push(value);
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}

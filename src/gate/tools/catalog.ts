@@ -1,0 +1,78 @@
+// Control `least-privilege`: the tools of this deployment, all of them. Built from the release and the pins and from
+// nothing else: what the model says, or a server offers beyond it, does not exist.
+import type { JsonObject, Refusal } from "../../boundary.ts";
+import { hashTool } from "../../controls/approvals/action.ts";
+import { contract as contractSchema, type Contract } from "../../controls/manifest/schema.ts";
+import { sqlParameters } from "../../controls/manifest/lint.ts";
+import type { Release } from "../../controls/manifest/release.ts";
+import { parseToolSchema, withoutProperties, type ToolSchema } from "../../controls/policy/tool-schema.ts";
+import type { Pin } from "../ledger/pin-store.ts";
+
+/** Pseudo server name of the record views. A server cannot be named so: names have no underscore. */
+export const recordServer = "records_";
+
+export interface CatalogTool {
+  /** The name the model sees. */
+  readonly name: string;
+  readonly server: string;
+  readonly tool: string;
+  readonly description: string;
+  /** The schema the model sees: bound arguments are not in it. */
+  readonly schema: JsonObject;
+  readonly contract: Contract;
+  readonly toolHash: string;
+  readonly checker: ToolSchema;
+}
+
+/** Names as model providers allow them: letters, digits, `_` and `-`. */
+export function modelName(tool: string): string {
+  return tool.replaceAll(".", "_");
+}
+
+/** Tools that may be offered now: named in the file, pinned, and not quarantined. */
+export function buildCatalog(release: Release, pins: readonly Pin[]): CatalogTool[] {
+  const records = Object.entries(release.manifest.records).map(([view]) => recordTool(release, view));
+  const served = pins.flatMap((pin) => {
+    const contract = release.manifest.servers[pin.server]?.tools[pin.tool];
+    if (!contract || pin.state !== "pinned") return [];
+    const checker = parseToolSchema(pin.schema, pin.tool);
+    if (isRefusal(checker)) return [];
+    const schema = withoutProperties(pin.schema, Object.keys(contract.bind));
+    const { server, tool, description, hash: toolHash } = pin;
+    return [{ name: modelName(tool), server, tool, description, schema, contract, toolHash, checker }];
+  });
+  return [...records, ...served];
+}
+
+/** Whether `parseToolSchema` said no. */
+export function isRefusal(value: ToolSchema | Refusal): value is Refusal {
+  return "reason" in value;
+}
+
+function recordTool(release: Release, view: string): CatalogTool {
+  const record = release.manifest.records[view];
+  if (!record) throw new Error(`no record view ${view}`);
+  const names = sqlParameters(record.sql);
+  const scalar = { anyOf: [{ type: "string", maxLength: 4096 }, { type: "number" }, { type: "boolean" }, { type: "null" }] };
+  const full: JsonObject = {
+    type: "object",
+    properties: Object.fromEntries(names.map((name) => [name, scalar])),
+    required: names,
+    additionalProperties: false,
+  };
+  const checker = parseToolSchema(full, view);
+  if (isRefusal(checker)) throw new Error(checker.message);
+  const description = `Read the record view ${view}.`;
+  const contract = contractSchema.parse({ effect: "read", bind: record.bind, returns: record.returns });
+  const definition = { server: recordServer, name: view, description, inputSchema: full, outputSchema: record.sql };
+  return {
+    name: view,
+    server: recordServer,
+    tool: view,
+    description,
+    schema: withoutProperties(full, Object.keys(record.bind)),
+    contract,
+    toolHash: hashTool({ ...definition, annotations: null }),
+    checker,
+  };
+}

@@ -1,0 +1,14 @@
+// A record view, asked for by name. The broker owns the file, the SQL and the bound parameters; the gate sends only what
+// the model may choose.
+import type { Json, JsonObject } from "../../boundary.ts";
+import { doorHosts, recordAnswer } from "../../controls/wire/door.ts";
+import { fetchThroughDoor } from "../door.ts";
+import type { ToolResult } from "./result.ts";
+
+/** Reads a view; `params` without the bound ones. Throws DoorError when the broker refuses. */
+export async function readRecords(view: string, params: JsonObject): Promise<ToolResult> {
+  const url = `http://${doorHosts.records}/${encodeURIComponent(view)}`;
+  const response = await fetchThroughDoor(url, { method: "POST", body: JSON.stringify({ params }) });
+  const answer = recordAnswer.parse(await response.json());
+  return { text: JSON.stringify(answer), value: answer.rows as Json, isError: false };
+}

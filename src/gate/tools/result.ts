@@ -1,0 +1,68 @@
+// What a tool said, reduced to text for the model and values to label. A tool server is untrusted: it may answer with
+// 50 MB, with something that is no answer, or with parts nobody asked for.
+import type { Json } from "../../boundary.ts";
+
+/** Text of one result that is shown to the model, characters. */
+export const maxResultChars = 200_000;
+
+export interface ToolResult {
+  readonly text: string;
+  /** For labelling: structured content when there is some, otherwise the text, parsed when it is JSON. */
+  readonly value: Json;
+  /** The server says that the call failed. */
+  readonly isError: boolean;
+}
+
+interface RawResult {
+  readonly content?: unknown;
+  readonly structuredContent?: unknown;
+  readonly isError?: unknown;
+}
+
+/** Reduces an MCP `tools/call` result. Parts other than text are named, not shown. */
+export function reduceResult(raw: RawResult): ToolResult {
+  const parts = Array.isArray(raw.content) ? raw.content : [];
+  const texts = parts.slice(0, 200).map((part: { type?: unknown; text?: unknown } | null) =>
+    part?.type === "text" && typeof part.text === "string" ? part.text : `[${String(part?.type).slice(0, 30)} left out]`,
+  );
+  const structured = raw.structuredContent;
+  const text = texts.length > 0 ? texts.join("\n") : structured === undefined ? "" : JSON.stringify(structured);
+  const value = structured === undefined ? parseOrText(text) : (structured as Json);
+  return { text: cut(text), value, isError: raw.isError === true };
+}
+
+/** The JSON-RPC response inside the kept body of a Streamable HTTP answer (JSON, or server-sent events). */
+export function parseKeptAnswer(contentType: string, body: string): RawResult | { readonly error: string } | undefined {
+  const texts = contentType.startsWith("text/event-stream") ? eventData(body) : [body];
+  for (const text of texts) {
+    const message = parseOrText(text) as { result?: RawResult; error?: { message?: unknown } } | null | string;
+    if (message === null || typeof message !== "object") continue;
+    if (message.result !== undefined && message.result !== null) return message.result;
+    if (message.error) return { error: String(message.error.message).slice(0, 500) };
+  }
+  return undefined;
+}
+
+/** Data of each event (WHATWG HTML, server-sent events). */
+function eventData(body: string): string[] {
+  return body.split(/\r?\n\r?\n/).map((event) =>
+    event
+      .split(/\r?\n/)
+      .filter((line) => line.startsWith("data:"))
+      .map((line) => line.slice(5).replace(/^ /, ""))
+      .join("\n"),
+  );
+}
+
+function parseOrText(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}
+
+function cut(text: string): string {
+  if (text.length <= maxResultChars) return text;
+  return `${text.slice(0, maxResultChars)}\n[cut by ambit: ${text.length} characters, ${maxResultChars} shown]`;
+}
