@@ -1,0 +1,34 @@
+// `./ambit check FILE`: is the file well formed, and what would its agent be able to read, change and expose?
+import { summarizeAuthority, type AuthoritySummary } from "../controls/manifest/summary.ts";
+import { readLine } from "./arguments.ts";
+import { loadRelease } from "./load-release.ts";
+
+export async function runCheck(args: string[]): Promise<number> {
+  const line = readLine(args, "check FILE [--json]", {}, [1, 1]);
+  const file = line.words[0] ?? "";
+  const { release, warnings } = loadRelease(file);
+  const summary = summarizeAuthority(release.manifest);
+  if (line.has("json")) {
+    console.log(JSON.stringify({ file, release: release.release, ...summary, warnings }));
+    return 0;
+  }
+  console.log(renderSummary(summary));
+  for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
+  console.log(`\n${file} is well formed. Release ${release.release.slice(0, 12)}`);
+  return 0;
+}
+
+/** The summary as people read it. */
+export function renderSummary(summary: AuthoritySummary): string {
+  const sections: [string, readonly string[]][] = [
+    ["can read", summary.reads],
+    ["changes without asking", summary.changes],
+    ["does only after a person said yes", summary.asks],
+    ["can send data to", summary.exposes],
+    ["uses secrets (added by the broker, never seen by the agent)", summary.secrets],
+    ["stops at", summary.limits],
+    ["listens to", summary.speakers],
+  ];
+  const body = sections.map(([title, items]) => `  ${title}:\n${(items.length > 0 ? items : ["nothing"]).map((item) => `    - ${item}`).join("\n")}`);
+  return `${summary.name}: ${summary.purpose}\n${body.join("\n")}`;
+}

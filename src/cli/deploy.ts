@@ -1,0 +1,24 @@
+// `./ambit deploy FILE`: checks the file, reads what it names, hands the release to the host and waits until it serves.
+import type { z } from "zod";
+import { summarizeAuthority } from "../controls/manifest/summary.ts";
+import type { deployAnswer } from "../controls/wire/control.ts";
+import { readLine } from "./arguments.ts";
+import { renderSummary } from "./check.ts";
+import { askHost } from "./host.ts";
+import { loadRelease } from "./load-release.ts";
+
+export async function runDeploy(args: string[]): Promise<number> {
+  const line = readLine(args, "deploy FILE [--json]", {}, [1, 1]);
+  const { release, warnings } = loadRelease(line.words[0] ?? "");
+  const { name } = release.manifest;
+  if (!line.has("json")) console.log(renderSummary(summarizeAuthority(release.manifest)));
+  const answer = await askHost<z.infer<typeof deployAnswer>>(line, "PUT", `/v1/deployments/${name}`, { release });
+  if (line.has("json")) {
+    console.log(JSON.stringify({ ...answer, warnings }));
+    return 0;
+  }
+  for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
+  console.log(`\n${name} serves release ${answer.release.slice(0, 12)} at ${answer.url}`);
+  if (answer.token) console.log(`Token, shown once: ${answer.token}`);
+  return 0;
+}

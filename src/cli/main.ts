@@ -1,0 +1,50 @@
+// The command line: one verb, one file. Prints one clear line for whatever goes wrong and exits with the code that the
+// verb's failure means: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 waiting for a person.
+import { CommandError, UsageError } from "./arguments.ts";
+
+interface Verb {
+  readonly help: string;
+  readonly run: (args: string[]) => Promise<number>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  demo: { help: "run the payables clerk with everything it needs", run: async (args) => (await import("./demo.ts")).runDemo(args) },
+  up: { help: "start Ambit on this machine", run: async (args) => (await import("./up.ts")).runUp(args) },
+  check: { help: "check a deployment file: what can it read, change, expose", run: async (args) => (await import("./check.ts")).runCheck(args) },
+  deploy: { help: "deploy a file", run: async (args) => (await import("./deploy.ts")).runDeploy(args) },
+  ls: { help: "list deployments", run: async (args) => (await import("./status.ts")).runList(args) },
+  status: { help: "show processes, or one deployment", run: async (args) => (await import("./status.ts")).runStatus(args) },
+  chat: { help: "talk to a deployment", run: async (args) => (await import("./chat.ts")).runChat(args) },
+  approvals: { help: "see and decide what waits for a person", run: async (args) => (await import("./approvals.ts")).runApprovals(args) },
+  tools: { help: "see pinned tools, accept a changed one", run: async (args) => (await import("./tools.ts")).runTools(args) },
+  secrets: { help: "give the broker a credential", run: async (args) => (await import("./secrets.ts")).runSecrets(args) },
+  test: { help: "run all tests and the table of claims", run: async (args) => (await import("./test.ts")).runTest(args) },
+  bench: { help: "run the measurements", run: async (args) => (await import("./bench.ts")).runBench(args) },
+};
+
+function help(): string {
+  const lines = Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(10)} ${verb.help}`);
+  return `Usage: ./ambit VERB ...   (every verb takes --json)\n${lines.join("\n")}`;
+}
+
+async function main(): Promise<number> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(help());
+    return name === undefined ? 2 : 0;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (!verb) {
+    console.error(`ambit: there is no verb "${name}".\n${help()}`);
+    return 2;
+  }
+  try {
+    return await verb.run(args);
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError) && !(thrown instanceof CommandError)) throw thrown;
+    for (const text of thrown.message.split("\n")) console.error(`ambit: ${text}`);
+    return thrown instanceof CommandError ? thrown.code : 2;
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,45 @@
+// `./ambit ls` and `./ambit status [NAME]`: what runs, as measured, and what is weaker than it should be.
+import type { z } from "zod";
+import type { HostStatus } from "../controls/wire/control.ts";
+import type { gateStatus } from "../controls/wire/gate.ts";
+import { readLine } from "./arguments.ts";
+import { askHost, gatePath } from "./host.ts";
+
+export async function runList(args: string[]): Promise<number> {
+  const line = readLine(args, "ls [--json]", {}, [0, 0]);
+  type Listed = { deployments: { name: string; release: string; state: string }[] };
+  const { deployments } = await askHost<Listed>(line, "GET", "/v1/deployments");
+  if (line.has("json")) console.log(JSON.stringify({ deployments }));
+  else if (deployments.length === 0) console.log("Nothing is deployed. Deploy a file: ./ambit deploy FILE");
+  else for (const { name, release, state } of deployments) console.log(`${name}  ${release.slice(0, 12)}  ${state}`);
+  return 0;
+}
+
+export async function runStatus(args: string[]): Promise<number> {
+  const line = readLine(args, "status [NAME] [--json]", {}, [0, 1]);
+  const name = line.words[0];
+  if (name) return gate(line, name);
+  const status = await askHost<HostStatus>(line, "GET", "/v1/status");
+  if (line.has("json")) {
+    console.log(JSON.stringify(status));
+    return 0;
+  }
+  console.log(`Ambit ${status.version} on ${status.state}, listening at ${status.url}`);
+  for (const { name: process, pid, state, uid, restarts, pss } of status.processes) {
+    const memory = pss === null ? "" : `${Math.round(pss / 1_048_576)} MB`;
+    console.log(`  ${process}  ${state}  pid ${pid ?? "-"}  uid ${uid}  restarts ${restarts}  ${memory}`);
+  }
+  for (const sentence of status.weaker) console.log(`weaker: ${sentence}`);
+  return 0;
+}
+
+async function gate(line: ReturnType<typeof readLine>, name: string): Promise<number> {
+  const status = await askHost<z.infer<typeof gateStatus>>(line, "GET", gatePath(name, "control/status"));
+  if (line.has("json")) {
+    console.log(JSON.stringify(status));
+    return 0;
+  }
+  console.log(`${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`);
+  for (const { server, tool, state } of status.tools) console.log(`  ${server}.${tool}  ${state}`);
+  return 0;
+}
