@@ -1,0 +1,142 @@
+// The ERP's seven MCP tools: their schemas and what each does to the file. The caller is whoever holds the bearer token
+// and is not trusted to be careful: unknown arguments are refused, money is whole cents, texts are bounded. What must
+// stay true: a tool does its work once per call received, and the work is committed before the answer leaves.
+import { setTimeout as wait } from "node:timers/promises";
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import { McpServer } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import type { ErpQueries } from "./schema.ts";
+
+const id = z.string().min(1).max(64);
+const text = z.string().max(20_000);
+const iban = z
+  .string()
+  .max(34)
+  .regex(/^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$/)
+  .describe("IBAN without spaces");
+const cents = z.int().min(1).max(1_000_000_000).describe("whole cents");
+const tenant = z.string().min(1).max(64).describe("the company this is done for");
+
+const none = z.strictObject({});
+const byId = z.strictObject({ id });
+const payment = z.strictObject({ tenant, invoice_id: id, iban, amount_cents: cents });
+const outgoing = z.strictObject({
+  tenant,
+  to: z.string().min(3).max(254),
+  subject: z.string().min(1).max(200),
+  body: text,
+});
+
+const mailHead = { id: z.string(), from: z.string(), subject: z.string(), received_at: z.string() };
+const inboxOut = z.strictObject({ messages: z.array(z.strictObject(mailHead)) });
+const mailOut = z.strictObject({ ...mailHead, body: z.string() });
+const supplier = z.strictObject({ id: z.string(), name: z.string(), iban: z.string(), email: z.string() });
+const suppliersOut = z.strictObject({ suppliers: z.array(supplier) });
+const orderOut = z.strictObject({ id: z.string(), supplier_id: z.string(), amount_cents: z.int(), status: z.string() });
+const invoiceOut = z.strictObject({
+  id: z.string(),
+  supplier_id: z.string(),
+  supplier_name: z.string(),
+  supplier_email: z.string(),
+  po_id: z.string(),
+  amount_cents: z.int(),
+  currency: z.string(),
+  iban: z.string(),
+  note: z.string(),
+  status: z.enum(["open", "paid"]),
+});
+const paymentOut = z.strictObject({ payment_id: z.int(), invoice_id: z.string(), status: z.literal("paid") });
+const sentOut = z.strictObject({ mail_id: z.int(), status: z.literal("sent") });
+
+function shown(value: object): CallToolResult {
+  return { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: { ...value } };
+}
+
+function absent(message: string): CallToolResult {
+  return { isError: true, content: [{ type: "text", text: message }] };
+}
+
+function found(value: object | undefined, message: string): CallToolResult {
+  return value === undefined ? absent(message) : shown(value);
+}
+
+/**
+ * A server instance with all tools over `erp`. `delayMs` holds back each answer *after* its work is committed: the gap
+ * in which a caller that is killed cannot know what became of its call.
+ */
+export function createErpTools(erp: ErpQueries, delayMs: number): McpServer {
+  const server = new McpServer({ name: "payables-erp", version: "1.0.0" });
+  const answer = async (result: CallToolResult): Promise<CallToolResult> => {
+    if (delayMs > 0) await wait(delayMs);
+    return result;
+  };
+  addReads(server, erp, answer);
+  addWrites(server, erp, answer);
+  return server;
+}
+
+type Answer = (result: CallToolResult) => Promise<CallToolResult>;
+
+function addReads(server: McpServer, erp: ErpQueries, answer: Answer): void {
+  server.registerTool(
+    "list_inbox",
+    {
+      description: "Lists the mails of the accounts inbox, without their bodies.",
+      inputSchema: none,
+      outputSchema: inboxOut,
+    },
+    () => answer(shown({ messages: erp.listInbox() })),
+  );
+  server.registerTool(
+    "read_message",
+    { description: "Reads one mail of the inbox.", inputSchema: byId, outputSchema: mailOut },
+    (asked) => answer(found(erp.readMessage(asked.id), `no message ${asked.id} in the inbox`)),
+  );
+  server.registerTool(
+    "list_suppliers",
+    {
+      description: "Lists all suppliers with bank account and address.",
+      inputSchema: none,
+      outputSchema: suppliersOut,
+    },
+    () => answer(shown({ suppliers: erp.listSuppliers() })),
+  );
+  server.registerTool(
+    "get_purchase_order",
+    { description: "Reads one purchase order.", inputSchema: byId, outputSchema: orderOut },
+    (asked) => answer(found(erp.purchaseOrder(asked.id), `no purchase order ${asked.id}`)),
+  );
+  server.registerTool(
+    "get_invoice",
+    {
+      description: "Reads one invoice and its supplier's name and address.",
+      inputSchema: byId,
+      outputSchema: invoiceOut,
+    },
+    (asked) => answer(found(erp.invoice(asked.id), `no invoice ${asked.id}`)),
+  );
+}
+
+function addWrites(server: McpServer, erp: ErpQueries, answer: Answer): void {
+  server.registerTool(
+    "pay_invoice",
+    {
+      description: "Pays an invoice to a bank account. Each call pays once more.",
+      inputSchema: payment,
+      outputSchema: paymentOut,
+    },
+    (asked) => {
+      const paymentId = erp.payInvoice(asked, new Date().toISOString());
+      if (paymentId === undefined) return answer(absent(`no invoice ${asked.invoice_id} of ${asked.tenant}`));
+      return answer(shown({ payment_id: paymentId, invoice_id: asked.invoice_id, status: "paid" }));
+    },
+  );
+  server.registerTool(
+    "send_mail",
+    { description: "Sends a mail from the accounts address.", inputSchema: outgoing, outputSchema: sentOut },
+    (asked) => {
+      const mailId = erp.sendMail(asked.to, asked.subject, asked.body, new Date().toISOString());
+      return answer(shown({ mail_id: mailId, status: "sent" }));
+    },
+  );
+}

@@ -1,0 +1,26 @@
+// A refusal is never taken for a payment.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { outcomeOf } from "./outcome.ts";
+
+const rows: [tool: string, result: string | undefined, outcome: string][] = [
+  ["pay_invoice", '{"payment_id":1,"status":"paid"}', "done"],
+  ["pay_invoice", '[{"type":"text","text":"{\\"payment_id\\":1}"}]', "done"],
+  ["pay_invoice", '{"status":"paid"}', "refused"],
+  ["send_mail", '{"payment_id":1}', "refused"],
+  ["send_mail", '{"mail_id":1}', "done"],
+  ["pay_invoice", "a person denied this call", "refused"],
+  ["pay_invoice", "This call waits for a person to decide. It has not run.", "held"],
+  ["pay_invoice", "the approval expired", "refused"],
+  ["pay_invoice", "It is not known whether pay_invoice ran.", "unknown"],
+  ["pay_invoice", '{"refused":"limit_reached"}', "refused"],
+  ["pay_invoice", undefined, "unknown"],
+  ["get_invoice", '{"id":"inv_1"}', "done"],
+  ["get_invoice", "refused: unknown_tool", "refused"],
+];
+
+for (const [tool, result, outcome] of rows) {
+  test(`${tool} answered ${result ?? "nothing"}: ${outcome}`, () => {
+    assert.equal(outcomeOf({ at: 1, tool, args: {}, result }), outcome);
+  });
+}
