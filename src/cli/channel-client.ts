@@ -20,15 +20,16 @@ export class ChannelClient {
 
   /** Sends a message and waits until its turn is done, has failed or waits for a person. */
   async say(text: string, thread?: string): Promise<TurnAnswer> {
-    const accepted = await this.send(text, thread);
+    const answer = await this.#post(text, thread, randomUUID(), { prefer: `wait=${waitMs / 1000}` });
+    const turn = turnAnswer.safeParse(answer);
+    if (turn.success) return turn.data;
+    const accepted = messageAccepted.parse(answer);
     return this.follow(accepted.thread, accepted.turn);
   }
 
   /** Sends a message; the same key is used for every retry, so it is accepted once. */
   async send(text: string, thread?: string, key: string = randomUUID()): Promise<{ thread: string; turn: number }> {
-    const body = JSON.stringify({ user: this.#user, text, ...(thread === undefined ? {} : { thread }) });
-    const headers = { "content-type": "application/json", "idempotency-key": key };
-    return messageAccepted.parse(await this.#ask("/messages", { method: "POST", headers, body }));
+    return messageAccepted.parse(await this.#post(text, thread, key, {}));
   }
 
   /** Waits for a turn. */
@@ -38,6 +39,12 @@ export class ChannelClient {
       const answer = turnAnswer.parse(await this.#ask(`/threads/${thread}/turns/${turn}?${query}`, { method: "GET" }));
       if (answer.state !== "queued" && answer.state !== "running") return answer;
     }
+  }
+
+  #post(text: string, thread: string | undefined, key: string, extra: Record<string, string>): Promise<unknown> {
+    const body = JSON.stringify({ user: this.#user, text, ...(thread === undefined ? {} : { thread }) });
+    const headers = { "content-type": "application/json", "idempotency-key": key, ...extra };
+    return this.#ask("/messages", { method: "POST", headers, body });
   }
 
   async #ask(path: string, init: { method: string; headers?: Record<string, string>; body?: string }): Promise<unknown> {

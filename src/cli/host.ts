@@ -1,12 +1,12 @@
 // The command line's way to a running Ambit: its control socket. Every answer that is not what was asked for becomes one
 // clear line.
-import { controlRequest, controlSocketOf } from "../host/control-client.ts";
 import type { Problem } from "../controls/wire/gate.ts";
 import { CommandError, type Line } from "./arguments.ts";
+import { askControl } from "./control.ts";
 
 /** Asks the host that runs on the state folder of this command line. */
 export async function askHost<T>(line: Line, method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await controlRequest({ socket: controlSocketOf(line.text("state")), method, path, body });
+  const answer = await askControl(line.text("state"), method, path, { body });
   if (answer.status < 400) return answer.body as T;
   const problem = answer.body as Partial<Problem> | undefined;
   const field = problem?.field ? `${problem.field}: ` : "";

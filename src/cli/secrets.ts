@@ -1,6 +1,6 @@
 // `./ambit secrets set NAME SECRET`: the value comes on standard input and goes to the broker; nothing shows it again.
 import { CommandError, readLine, UsageError } from "./arguments.ts";
-import { controlRequest, controlSocketOf } from "../host/control-client.ts";
+import { askControl } from "./control.ts";
 
 const usage = "secrets set NAME SECRET   (value on standard input)";
 const maxBytes = 8192;
@@ -16,7 +16,7 @@ export async function runSecrets(args: string[]): Promise<number> {
   if (value === "") throw new CommandError("the value is empty; pipe it in: printf %s VALUE | ./ambit secrets set NAME SECRET");
   if (Buffer.byteLength(value) > maxBytes) throw new CommandError(`the value is over ${maxBytes} bytes`);
   const path = `/v1/deployments/${encodeURIComponent(name)}/secrets/${encodeURIComponent(secret)}`;
-  const answer = await controlRequest({ socket: controlSocketOf(line.text("state")), method: "PUT", path, raw: value });
+  const answer = await askControl(line.text("state"), "PUT", path, { raw: value });
   if (answer.status >= 400) throw new CommandError((answer.body as { detail?: string })?.detail ?? `the host answered ${answer.status}`);
   console.log(line.has("json") ? JSON.stringify({ name, secret, set: true }) : `${name}: secret ${secret} is set`);
   return 0;

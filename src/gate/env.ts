@@ -19,11 +19,18 @@ export interface TokenRow {
 }
 
 let parsed: { text: string; release: Release } | undefined;
+let tokens: { text: string; rows: TokenRow[] } | undefined;
 
 /** The release this process serves; parsed once. */
 export function openRelease(env: Env): Release {
   if (parsed?.text !== env.RELEASE) parsed = { text: env.RELEASE, release: releaseSchema.parse(JSON.parse(env.RELEASE)) };
   return parsed.release;
+}
+
+/** Digests of the tokens that may speak to this process; parsed once. */
+export function openTokens(env: Env): readonly TokenRow[] {
+  if (tokens?.text !== env.TOKENS) tokens = { text: env.TOKENS, rows: JSON.parse(env.TOKENS) as TokenRow[] };
+  return tokens.rows;
 }
 
 /** The methods of a Durable Object as its callers see them: workerd's own mapped type does not end on recursive JSON. */

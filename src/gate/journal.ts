@@ -9,6 +9,7 @@ export const journalTables = `
   create table if not exists turns (
     turn integer primary key, text text not null, idempotency text unique, text_hash text not null, state text not null,
     reply text not null, accepted integer not null, steps integer not null, tokens integer not null, active_ms integer not null);
+  create index if not exists turns_open on turns (state) where state in ('running', 'queued', 'waiting');
   create table if not exists steps (turn integer not null, step integer not null, text text not null, primary key (turn, step));
   create table if not exists calls (
     call_id text primary key, turn integer not null, step integer not null, position integer not null, name text not null, arguments text not null, state text not null, attempt integer not null, woken integer not null,
@@ -83,8 +84,8 @@ export class Journal {
     return this.#sql.exec("select * from turns where idempotency = ?", idempotency).toArray().map(parseTurn)[0];
   }
 
-  turnsInState(state: TurnState): Turn[] {
-    return this.#sql.exec("select * from turns where state = ? order by turn", state).toArray().map(parseTurn);
+  queuedTurns(): number {
+    return Number(this.#sql.exec("select count(*) as n from turns where state = 'queued'").one()["n"]);
   }
 
   /** Turns before `turn`, oldest first, for the prompt. */
@@ -143,10 +144,11 @@ export class Journal {
     this.#sql.exec("update calls set woken = 1 where call_id = ?", callId);
   }
 
-  /** Turns that wait and have a call whose fate was decided. */
-  wokenTurn(): Turn | undefined {
-    const query = `select * from turns where state = 'waiting' and turn in
-      (select turn from calls where state = 'held' and woken = 1) order by turn limit 1`;
+  /** The turn to walk: the running one, else one that waits and has a call whose fate was decided, else the oldest. */
+  nextTurn(): Turn | undefined {
+    const query = `select * from turns where state in ('running', 'queued')
+      or (state = 'waiting' and turn in (select turn from calls where state = 'held' and woken = 1))
+      order by case state when 'running' then 0 when 'waiting' then 1 else 2 end, turn limit 1`;
     return this.#sql.exec(query).toArray().map(parseTurn)[0];
   }
 

@@ -8,7 +8,7 @@ import type { Release } from "../controls/manifest/release.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { Journal } from "./journal.ts";
-import { buildCatalog, recordServer, type CatalogTool } from "./tools/catalog.ts";
+import { openCatalog, recordServer, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServer } from "./tools/mcp.ts";
 import { ToolRunner } from "./tools/run.ts";
 import { walkTurn, type Rooms } from "./turn.ts";
@@ -42,11 +42,11 @@ export class Thread extends DurableObject<Env> {
   }
 
   /** Room 4: the message is on disk when this returns. The same idempotency key gives the same turn. */
-  async submit(message: Submission): Promise<{ turn: number } | Refusal> {
+  submit(message: Submission): { turn: number } | Refusal {
     const textHash = sha256Hex(message.text);
     const before = message.idempotency === null ? undefined : this.#journal.turnByKey(message.idempotency);
     if (before) return before.textHash === textHash ? { turn: before.turn } : keyReused;
-    if (this.#journal.turnsInState("queued").length >= maxQueued) return tooManyQueued;
+    if (this.#journal.queuedTurns() >= maxQueued) return tooManyQueued;
     const turn = this.#commit(() => {
       this.#journal.setMeta("key", message.key);
       this.#journal.setMeta("user", message.user);
@@ -55,17 +55,15 @@ export class Thread extends DurableObject<Env> {
       this.#journal.report({ v: 1, at: now(), event: "turn_opened", thread: message.key, turn: number, detail });
       return number;
     });
-    await this.ctx.storage.setAlarm(Date.now() + resumeMs);
-    this.ctx.waitUntil(this.#drive());
+    this.#goOn();
     return { turn };
   }
 
   /** A held call was decided. The Ledger asks until this returns. */
-  async wake(callId: string): Promise<void> {
+  wake(callId: string): void {
     if (!this.#journal.call(callId)) return;
     this.#journal.wake(callId);
-    await this.ctx.storage.setAlarm(Date.now() + resumeMs);
-    this.ctx.waitUntil(this.#drive());
+    this.#goOn();
   }
 
   /** Where a turn stands; waits up to `waitMs` for it to end or to need a person. Null when there is no such turn. */
@@ -92,6 +90,12 @@ export class Thread extends DurableObject<Env> {
     if (this.#hasWork()) await this.ctx.storage.setAlarm(Date.now() + resumeMs);
   }
 
+  /** Walks now; the alarm, part of the same commit, walks on after a kill. */
+  #goOn(): void {
+    void this.ctx.storage.setAlarm(Date.now() + resumeMs);
+    this.ctx.waitUntil(this.#drive());
+  }
+
   #drive(): Promise<void> {
     this.#driving ??= this.#walkAll().finally(() => {
       this.#driving = undefined;
@@ -101,7 +105,7 @@ export class Thread extends DurableObject<Env> {
 
   async #walkAll(): Promise<void> {
     try {
-      for (let turn = this.#next(); turn !== undefined; turn = this.#next()) {
+      for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
         if (turn.state !== "running") this.#journal.setTurnState(turn.turn, "running", turn.reply);
         this.#catalog = undefined;
         await walkTurn(this.#rooms(), turn.turn);
@@ -114,13 +118,8 @@ export class Thread extends DurableObject<Env> {
     }
   }
 
-  /** One active turn: the running one, else one whose held call was decided, else the oldest message. */
-  #next() {
-    return this.#journal.turnsInState("running")[0] ?? this.#journal.wokenTurn() ?? this.#journal.turnsInState("queued")[0];
-  }
-
   #hasWork(): boolean {
-    return this.#next() !== undefined || this.#journal.unreported().length > 0;
+    return this.#journal.nextTurn() !== undefined || this.#journal.unreported().length > 0;
   }
 
   #announce(): void {
@@ -143,26 +142,26 @@ export class Thread extends DurableObject<Env> {
       journal: this.#journal,
       commit: (work) => this.#commit(work),
       admit: (request) => openLedger(this.env).admit(request),
-      catalog: () => this.#openCatalog(),
+      catalog: () => this.#offered(),
       prepare: (name) => this.#prepare(name),
       runner: this.#runner,
     };
   }
 
-  async #openCatalog(): Promise<CatalogTool[]> {
-    this.#catalog ??= buildCatalog(this.#release, await openLedger(this.env).pins());
+  async #offered(): Promise<CatalogTool[]> {
+    this.#catalog ??= openCatalog(this.#release, await openLedger(this.env).pins());
     return this.#catalog;
   }
 
   /** A server that cannot be reached is not compared; its call will say that it did not run. */
   async #prepare(name: string): Promise<void> {
-    const tool = (await this.#openCatalog()).find((item) => item.name === name);
+    const tool = (await this.#offered()).find((item) => item.name === name);
     if (!tool || tool.server === recordServer) return;
     const server = this.#server(tool.server);
     if (server.connected) return;
     try {
       const seen = await server.listTools();
-      this.#catalog = buildCatalog(this.#release, await openLedger(this.env).observe(tool.server, seen));
+      this.#catalog = openCatalog(this.#release, await openLedger(this.env).observe(tool.server, seen));
     } catch {
       server.reset();
     }

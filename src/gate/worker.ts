@@ -4,7 +4,7 @@ import { parseBearer } from "../controls/access/bearer.ts";
 import { matchToken } from "../controls/access/token.ts";
 import { answerChannel } from "./channels/api.ts";
 import { answerControl } from "./control.ts";
-import { openRelease, type Env, type TokenRow } from "./env.ts";
+import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
 import { problemResponse } from "./problem.ts";
 
 export { Ledger } from "./ledger.ts";
@@ -32,6 +32,6 @@ export default {
 function findToken(request: Request, env: Env): TokenRow | undefined {
   const text = parseBearer(request.headers.get("authorization"));
   if (typeof text !== "string") return undefined;
-  const row = matchToken(text, JSON.parse(env.TOKENS) as TokenRow[]);
+  const row = matchToken(text, openTokens(env));
   return "digest" in row ? (row as TokenRow) : undefined;
 }

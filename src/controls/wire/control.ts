@@ -33,6 +33,8 @@ export const processStatus = z.strictObject({
 });
 export const hostStatus = z.strictObject({
   version: z.string(),
+  /** Process id of the supervisor that answers. */
+  pid: z.int(),
   state: z.string(),
   url: z.string(),
   /** Plain sentences on what is weaker than it should be on this machine. */

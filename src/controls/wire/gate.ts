@@ -5,7 +5,10 @@ import { z } from "zod";
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
 
-/** `POST /v1/messages` (with an optional `Idempotency-Key` header of 1 to 128 visible ASCII characters). */
+/**
+ * `POST /v1/messages`. Optional headers: `Idempotency-Key` (1 to 128 visible ASCII characters; the same key gives the
+ * same turn) and `Prefer: wait=SECONDS` (RFC 7240; up to 30: answered with 200 and the turn when it ends in time).
+ */
 export const messageRequest = z.strictObject({
   user: z.string().min(1).max(254).describe("who is speaking, as the channel knows them"),
   thread: threadId.optional().describe("conversation to go on with; left out, a new one starts"),

@@ -71,7 +71,15 @@ export async function askModel(
   }
 }
 
+let made: { readonly from: Manifest["agent"]["model"]; readonly client: ReturnType<typeof makeClient> } | undefined;
+
+/** A release has one model; making its client anew for every step would cost more than the step. */
 function client(model: Manifest["agent"]["model"]) {
+  if (made?.from !== model) made = { from: model, client: makeClient(model) };
+  return made.client;
+}
+
+function makeClient(model: Manifest["agent"]["model"]) {
   const baseURL = `http://${doorHosts.model}`;
   const fetchModel = (url: RequestInfo | URL, init?: RequestInit) => fetchThroughDoor(String(url), init ?? {});
   if (model.provider === "anthropic") {

@@ -37,9 +37,18 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
   const submission = { key, channel, user: message.user, text: message.text, idempotency };
-  const answer = await openThread(env, key).submit(submission);
-  if ("reason" in answer) return refusalResponse(answer);
-  return Response.json({ thread, turn: answer.turn }, { status: 202 });
+  const submitted = await openThread(env, key).submit(submission);
+  if ("reason" in submitted) return refusalResponse(submitted);
+  const wait = preferredWait(request.headers.get("prefer"));
+  const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
+  if (answer && answer.state !== "queued" && answer.state !== "running") return Response.json({ thread, ...answer });
+  return Response.json({ thread, turn: submitted.turn }, { status: 202 });
+}
+
+/** `Prefer: wait=SECONDS` (RFC 7240, section 4.3): how long the caller would wait for the answer itself, milliseconds. */
+function preferredWait(header: string | null): number {
+  const seconds = /(?:^|,)\s*wait=([0-9]{1,3})\s*(?:[,;]|$)/i.exec(header ?? "")?.[1];
+  return Math.min(longestWaitMs, Number(seconds ?? 0) * 1000);
 }
 
 async function showTurn(url: URL, env: Env, thread: string, turn: number): Promise<Response> {

@@ -10,7 +10,7 @@ import { canonicalJson } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { durationMs, type Contract } from "../../controls/manifest/schema.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
-import { buildCatalog, type CatalogTool } from "../tools/catalog.ts";
+import { openCatalog, type CatalogTool } from "../tools/catalog.ts";
 import type { CallRow, CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { PinStore } from "./pin-store.ts";
@@ -47,7 +47,7 @@ export class Admission {
   }
 
   admit(request: AdmitRequest, now: number): AdmitAnswer {
-    const tool = buildCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
+    const tool = openCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
     const call = { callId: request.callId, server: tool?.server ?? "", tool: request.name, arguments: request.arguments };
     const contract = tool?.contract ?? this.#contractOf(request.name);
     const decision = decideCall(call, { contract, schema: tool?.checker });

@@ -29,7 +29,19 @@ export function modelName(tool: string): string {
   return tool.replaceAll(".", "_");
 }
 
-/** Tools that may be offered now: named in the file, pinned, and not quarantined. */
+let built: { readonly from: string; readonly catalog: CatalogTool[] } | undefined;
+
+/**
+ * Tools that may be offered now: named in the file, pinned, and not quarantined. The last one is kept: parsing schemas is
+ * most of the work of a plain turn, and pins change only when an operator or a server changes something.
+ */
+export function openCatalog(release: Release, pins: readonly Pin[]): CatalogTool[] {
+  const from = [release.release, ...pins.map((pin) => `${pin.server} ${pin.tool} ${pin.hash} ${pin.state}`)].join("\n");
+  if (built?.from !== from) built = { from, catalog: buildCatalog(release, pins) };
+  return built.catalog;
+}
+
+/** As `openCatalog`, made anew. */
 export function buildCatalog(release: Release, pins: readonly Pin[]): CatalogTool[] {
   const records = Object.entries(release.manifest.records).map(([view]) => recordTool(release, view));
   const served = pins.flatMap((pin) => {

@@ -1,0 +1,124 @@
+// The stage of the demo: a real ERP on its own SQLite file, the scripted model (or a real one), Ambit, and the payables
+// clerk deployed between them. Everything is a process of its own and dies with this one.
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
+import type { z } from "zod";
+import type { deployAnswer } from "../controls/wire/control.ts";
+import { CommandError } from "./arguments.ts";
+import { ChannelClient } from "./channel-client.ts";
+import { endChild, root, spawnTied, waitReady } from "./child.ts";
+import { startHost, type RunningHost } from "./host-process.ts";
+import { askControl } from "./control.ts";
+import { loadRelease } from "./load-release.ts";
+
+export interface RealModel {
+  readonly baseUrl: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+export interface StageOptions {
+  /** State folder of Ambit; programs in it are kept between starts. */
+  readonly state: string;
+  readonly listen: string;
+  /** Undefined: the scripted model, which says so. */
+  readonly model: RealModel | undefined;
+  readonly log: (text: string) => void;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly url: string;
+  readonly token: string;
+  /** The ERP's own SQLite file: what really happened. */
+  readonly erpFile: string;
+  readonly host: RunningHost;
+  readonly client: ChannelClient;
+  /** A request to the deployment's gate as the operator. Throws CommandError with the gate's own words. */
+  ask<T>(method: string, path: string, body?: unknown): Promise<T>;
+  stop(): Promise<void>;
+}
+
+const example = `${root}examples/payables-clerk/`;
+const readyMs = 30_000;
+
+/** Sets the stage; when something cannot be started, everything that was is ended again. */
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-demo-"));
+  // The broker reads the record views' file under its own user id.
+  chmodSync(folder, 0o755);
+  const erpFile = join(folder, "erp.sqlite");
+  const ended: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const end of ended.reverse()) await end();
+  };
+  try {
+    const erpToken = randomBytes(24).toString("hex");
+    const modelKey = options.model?.key ?? randomBytes(24).toString("hex");
+    const start = (file: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess => {
+      const child = spawnTied(file, args, { PATH: process.env["PATH"], ...env }, "inherit");
+      ended.push(() => endChild(child, 3000));
+      return child;
+    };
+    const erp = start("examples/payables-clerk/erp/server.ts", ["--file", erpFile, "--port", "0"], { ERP_TOKEN: erpToken });
+    const scripted = options.model
+      ? undefined
+      : start("examples/scripted-demo/server.ts", ["--port", "0"], { SCRIPTED_DEMO_KEY: modelKey });
+    const [host, erpReady, modelReady] = await Promise.all([
+      startHost({ state: options.state, listen: options.listen }, options.log).then((running) => {
+        ended.push(() => running.stop());
+        return running;
+      }),
+      waitReady(erp, "the demo's ERP", readyMs),
+      scripted ? waitReady(scripted, "the scripted model", readyMs) : undefined,
+    ]);
+    const file = writeDeployment(folder, erpReady.url, modelReady?.url ?? "", options.model);
+    const { release } = loadRelease(file);
+    const { name } = release.manifest;
+    const asked = (method: string, path: string, extra: { body?: unknown; raw?: string }) =>
+      hostRequest(options.state, method, path, extra);
+    await asked("PUT", `/v1/deployments/${name}/secrets/erp`, { raw: erpToken });
+    await asked("PUT", `/v1/deployments/${name}/secrets/model`, { raw: modelKey });
+    const answer = (await asked("PUT", `/v1/deployments/${name}`, { body: { release } })) as z.infer<typeof deployAnswer>;
+    const { token } = answer;
+    if (token === null) throw new CommandError(`${name} is deployed on ${options.state} already; give the demo an empty --state DIR`);
+    return {
+      ...{ name, url: host.url, token, erpFile, host, stop },
+      client: new ChannelClient(host.url, name, token, "amy@acme.example"),
+      ask: (method, path, body) => asked(method, `/v1/deployments/${name}/gate/${path}`, { body }) as Promise<never>,
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+/** The example's own deployment file with the addresses of this run. */
+function writeDeployment(folder: string, erpUrl: string, modelUrl: string, model: RealModel | undefined): string {
+  const wanted = model ? new URL(model.baseUrl) : new URL(modelUrl);
+  const port = wanted.port || (wanted.protocol === "https:" ? "443" : "80");
+  const text = readFileSync(`${example}agent.yaml`, "utf8")
+    .replaceAll("127.0.0.1:7411", new URL(erpUrl).host)
+    .replace("http://127.0.0.1:7412/v1", (model?.baseUrl ?? modelUrl).replace(/\/$/, ""))
+    .replaceAll("127.0.0.1:7412", `${wanted.hostname}:${port}`)
+    .replace(/name: scripted-demo.*/, `name: ${JSON.stringify(model?.name ?? "scripted-demo")}`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "agent.yaml"), text);
+  writeFileSync(join(folder, "instructions.md"), readFileSync(`${example}instructions.md`));
+  return join(folder, "agent.yaml");
+}
+
+async function hostRequest(
+  state: string,
+  method: string,
+  path: string,
+  extra: { body?: unknown; raw?: string },
+): Promise<unknown> {
+  const answer = await askControl(state, method, path, extra);
+  if (answer.status < 400) return answer.body;
+  const problem = answer.body as { detail?: string; field?: string } | undefined;
+  throw new CommandError(`${problem?.field ? `${problem.field}: ` : ""}${problem?.detail ?? `the host answered ${answer.status}`}`);
+}

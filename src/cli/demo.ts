@@ -1,0 +1,86 @@
+// `./ambit demo`: the payables clerk from its first message to the last line in the ERP's file, then it stays up to be
+// tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { CommandError, readLine, type Line } from "./arguments.ts";
+import { askControl } from "./control.ts";
+import { findFreeAddress } from "./free-port.ts";
+import { scenes, type SceneResult } from "./demo-scenes.ts";
+import { setStage, type RealModel, type Stage } from "./demo-stage.ts";
+
+const usage = "demo [--once] [--json] [--listen HOST:PORT] [--base-url URL --model NAME]   (key in AMBIT_MODEL_KEY)";
+
+export async function runDemo(args: string[]): Promise<number> {
+  const flags = { once: "switch", listen: "text", "base-url": "text", model: "text" } as const;
+  const line = readLine(args, usage, flags, [0, 0]);
+  const json = line.has("json");
+  const say = (text: string) => void (json ? undefined : console.log(text));
+  const model = realModel(line);
+  say(`Ambit demo: a payables clerk. Model: ${model ? model.name : "scripted-demo, a script and not a language model"}.`);
+  const own = line.text("state");
+  if (own === undefined) await clearDemoState();
+  const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };
+  const verbose = process.env["AMBIT_VERBOSE"] === "1";
+  const stage = await setStage({ ...options, log: (text) => void (verbose && process.stderr.write(text)) });
+  const stopped = new Promise<void>((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+  try {
+    const played = await Promise.race([playAll(stage, json, say), stopped]);
+    if (played === undefined) return 1;
+    const failed = played.filter((result) => !result.ok).length;
+    say(`\n${played.length - failed} of ${played.length} scenes went as they must.`);
+    if (line.has("once") || json) return failed === 0 ? 0 : 1;
+    invite(stage, options.state);
+    await stopped;
+    return 0;
+  } finally {
+    await stage.stop();
+  }
+}
+
+async function playAll(stage: Stage, json: boolean, say: (text: string) => void): Promise<SceneResult[]> {
+  const results: SceneResult[] = [];
+  for (const scene of scenes) {
+    say(`\n${scene.title}`);
+    const result = await scene.play(stage, (text) => say(`  ${text}`));
+    results.push(result);
+    if (json) console.log(JSON.stringify(result));
+    else say(`  the ERP's own file: ${result.observed}\n  ${result.ok ? "as it must be" : `NOT as it must be: ${result.expected}`}`);
+  }
+  return results;
+}
+
+function invite(stage: Stage, state: string): void {
+  console.log(`
+It stays up until you press Ctrl-C. In another terminal:
+  export AMBIT_TOKEN=${stage.token}
+  ./ambit chat ${stage.name} "What invoices are open?" --user amy@acme.example --state ${state}
+  ./ambit chat ${stage.name} "Please process message msg_1002" --user amy@acme.example --state ${state}
+  ./ambit approvals ls ${stage.name} --state ${state}`);
+}
+
+function realModel(line: Line): RealModel | undefined {
+  const [baseUrl, name, key] = [line.text("base-url"), line.text("model"), process.env["AMBIT_MODEL_KEY"]];
+  if (baseUrl === undefined && name === undefined) return undefined;
+  if (baseUrl === undefined || name === undefined) throw new CommandError("--base-url and --model go together");
+  if (!URL.canParse(baseUrl)) throw new CommandError(`--base-url: ${baseUrl} is not a URL, such as https://api.openai.com/v1`);
+  if (!key) throw new CommandError("no key: put it in AMBIT_MODEL_KEY (any text for a server that asks for none)");
+  return { baseUrl, name, key };
+}
+
+/** The demo's own state folder: programs are kept between demos, everything else is the last demo's. */
+const { uid, homedir } = userInfo();
+const demoState = uid === 0 ? "/var/lib/ambit-demo" : join(homedir || tmpdir(), ".local/state/ambit-demo");
+
+/** Every demo starts from the first day; refuses while another demo runs here. */
+async function clearDemoState(): Promise<void> {
+  const running = await askControl(demoState, "GET", "/v1/status").catch(() => undefined);
+  if (running) throw new CommandError("a demo runs already; stop it with Ctrl-C there, or give this one its own --state DIR");
+  if (!existsSync(demoState)) return;
+  for (const name of readdirSync(demoState)) {
+    if (name !== "programs") rmSync(join(demoState, name), { recursive: true, force: true });
+  }
+}

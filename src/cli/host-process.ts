@@ -1,0 +1,60 @@
+// Starts the supervisor and waits until it answers. `up` and `demo` use it; so do the claims, because it is how people
+// start Ambit.
+import type { ChildProcess } from "node:child_process";
+import type { HostStatus } from "../controls/wire/control.ts";
+import { CommandError } from "./arguments.ts";
+import { askControl } from "./control.ts";
+import { endChild, spawnTied } from "./child.ts";
+
+const startLimitMs = 90_000;
+const stopGraceMs = 20_000;
+
+export interface RunningHost {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly weaker: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Starts Ambit on a state folder. `log` gets its lines, one JSON object each. */
+export async function startHost(
+  options: { readonly state: string | undefined; readonly listen: string },
+  log: (line: string) => void,
+): Promise<RunningHost> {
+  const args = ["--listen", options.listen, ...(options.state === undefined ? [] : ["--state", options.state])];
+  const child = spawnTied("src/host/supervisor/main.ts", args, process.env, "pipe");
+  let last = "";
+  const keep = (chunk: Buffer) => {
+    last = (last + chunk.toString("utf8")).slice(-2000);
+    log(chunk.toString("utf8"));
+  };
+  child.stdout?.on("data", (chunk: Buffer) => log(chunk.toString("utf8")));
+  child.stderr?.on("data", keep);
+  const ended = { code: undefined as number | null | undefined };
+  child.once("exit", (code) => (ended.code = code));
+  const until = Date.now() + startLimitMs;
+  for (;;) {
+    if (ended.code !== undefined) throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
+    const status = await askStatus(options.state);
+    if (status && status.pid === child.pid) {
+      return { child, url: status.url, weaker: status.weaker, stop: () => endChild(child, stopGraceMs) };
+    }
+    if (Date.now() > until) {
+      await endChild(child, stopGraceMs);
+      throw new CommandError(`Ambit did not start within ${startLimitMs / 1000} s: ${last.trim().split("\n").at(-1) ?? ""}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Status of the host on this state folder, with the pid that answered; undefined while nothing answers or serves. */
+async function askStatus(state: string | undefined): Promise<HostStatus | undefined> {
+  try {
+    const answer = await askControl(state, "GET", "/v1/status");
+    const status = answer.body as HostStatus;
+    const front = status.processes.find((process) => process.name === "front");
+    return answer.status === 200 && front?.state === "ready" ? status : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+// `./ambit up`: starts Ambit here and keeps it running: a supervisor that dies is started again.
+import { readLine } from "./arguments.ts";
+import { startHost, type RunningHost } from "./host-process.ts";
+
+const restartMs = 500;
+
+export async function runUp(args: string[]): Promise<number> {
+  const line = readLine(args, "up [--listen HOST:PORT] [--state DIR]", { listen: "text" }, [0, 0]);
+  const options = { state: line.text("state"), listen: line.text("listen") ?? "127.0.0.1:7400" };
+  const print = (text: string) => void process.stderr.write(text);
+  let host = await startHost(options, print);
+  let stopping: Promise<void> | undefined;
+  const stop = () => void (stopping ??= host.stop());
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  announce(host, line.has("json"));
+  for (;;) {
+    await ended(host);
+    if (stopping) {
+      await stopping;
+      return 0;
+    }
+    process.stderr.write("ambit: the supervisor ended; starting it again\n");
+    await new Promise((resolve) => setTimeout(resolve, restartMs));
+    host = await startHost({ ...options, listen: new URL(host.url).host }, print);
+  }
+}
+
+function announce(host: RunningHost, json: boolean): void {
+  if (json) console.log(JSON.stringify({ ready: true, url: host.url, pid: host.child.pid }));
+  else console.log(`Ambit listens at ${host.url}. Deploy a file: ./ambit deploy FILE`);
+  for (const sentence of host.weaker) process.stderr.write(`ambit: weaker on this machine: ${sentence}\n`);
+}
+
+function ended(host: RunningHost): Promise<void> {
+  const { child } = host;
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
