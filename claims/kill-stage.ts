@@ -1,9 +1,9 @@
 // For the runs that kill things: a running Ambit with the payables clerk, where any process can be ended by SIGKILL at any
 // moment and the whole host can be started again on the same state.
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import type { Stage } from "../src/cli/demo-stage.ts";
+import { descendants } from "./process-tree.ts";
 import { freshState, type FreshState } from "./fresh-state.ts";
 import { askControl } from "../src/cli/control.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
@@ -68,19 +68,11 @@ export class KillStage {
 
 /** The process and all its descendants: a gate is a sandbox with its engine inside. */
 function killTree(pid: number): void {
-  for (const child of childrenOf(pid)) killTree(child);
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself in this very moment.
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return text === "" ? [] : text.split(" ").map(Number);
-  } catch {
-    return [];
+  for (const each of [...descendants(pid).reverse(), pid]) {
+    try {
+      process.kill(each, "SIGKILL");
+    } catch {
+      // It ended by itself in this very moment.
+    }
   }
 }

@@ -43,7 +43,12 @@ export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Prom
   const issue = parsed.error.issues[0];
   const unknownKey = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const field = [...(issue?.path ?? []), ...(unknownKey === undefined ? [] : [unknownKey])].map(String).join(".");
-  return problemResponse(400, "bad_request", unknownKey ? `unknown key "${unknownKey}"` : (issue?.message ?? ""), field || "(body)");
+  return problemResponse(422, "bad_request", unknownKey ? `unknown key "${unknownKey}"` : (issue?.message ?? ""), field || "(body)");
+}
+
+/** Reads what a refused request still sends, up to the cap: closing on a writing caller would cost it the answer. */
+export async function drainBody(request: Request): Promise<void> {
+  if (!request.bodyUsed) await readBounded(request);
 }
 
 async function readBounded(request: Request): Promise<Uint8Array | undefined> {

@@ -5,29 +5,35 @@ import { matchToken } from "../controls/access/token.ts";
 import { answerChannel } from "./channels/api.ts";
 import { answerControl } from "./control.ts";
 import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
-import { problemResponse } from "./problem.ts";
+import { drainBody, problemResponse } from "./problem.ts";
 
 export { Ledger } from "./ledger.ts";
 export { Thread } from "./thread.ts";
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const url = new URL(request.url);
-    if (url.pathname === "/healthz") return Response.json({ ok: true, release: openRelease(env).release });
-    const scope = url.pathname.startsWith("/control/") ? "control" : url.pathname.startsWith("/v1/") ? "chat" : undefined;
-    if (!scope) return problemResponse(404, "not_found", "there is nothing at this path");
-    const token = findToken(request, env);
-    if (!token || token.scope !== scope) {
-      return problemResponse(401, "token_not_valid", "send a valid token of this deployment as Authorization: Bearer");
-    }
-    try {
-      return scope === "control" ? await answerControl(request, url, env) : await answerChannel(request, url, env);
-    } catch (thrown) {
-      console.error(JSON.stringify({ event: "request_failed", path: url.pathname, message: String(thrown).slice(0, 300) }));
-      return problemResponse(503, "unavailable", "the deployment could not answer; try again");
-    }
+    const response = await answer(request, env);
+    await drainBody(request);
+    return response;
   },
 };
+
+async function answer(request: Request, env: Env): Promise<Response> {
+  const url = new URL(request.url);
+  if (url.pathname === "/healthz") return Response.json({ ok: true, release: openRelease(env).release });
+  const scope = url.pathname.startsWith("/control/") ? "control" : url.pathname.startsWith("/v1/") ? "chat" : undefined;
+  if (!scope) return problemResponse(404, "not_found", "there is nothing at this path");
+  const token = findToken(request, env);
+  if (!token || token.scope !== scope) {
+    return problemResponse(401, "token_not_valid", "send a valid token of this deployment as Authorization: Bearer");
+  }
+  try {
+    return scope === "control" ? await answerControl(request, url, env) : await answerChannel(request, url, env);
+  } catch (thrown) {
+    console.error(JSON.stringify({ event: "request_failed", path: url.pathname, message: String(thrown).slice(0, 300) }));
+    return problemResponse(503, "unavailable", "the deployment could not answer; try again");
+  }
+}
 
 function findToken(request: Request, env: Env): TokenRow | undefined {
   const text = parseBearer(request.headers.get("authorization"));

@@ -4,6 +4,7 @@ import type { Json } from "../../boundary.ts";
 
 /** Text of one result that is shown to the model, characters. */
 export const maxResultChars = 200_000;
+const maxParts = 200;
 
 export interface ToolResult {
   readonly text: string;
@@ -19,39 +20,58 @@ interface RawResult {
   readonly isError?: unknown;
 }
 
-/** Reduces an MCP `tools/call` result. Parts other than text are named, not shown. */
+/** Reduces an MCP `tools/call` result. Parts other than text are named, not shown. Never throws, whatever was answered. */
 export function reduceResult(raw: RawResult): ToolResult {
-  const parts = Array.isArray(raw.content) ? raw.content : [];
-  const texts = parts.slice(0, 200).map((part: { type?: unknown; text?: unknown } | null) =>
-    part?.type === "text" && typeof part.text === "string" ? part.text : `[${String(part?.type).slice(0, 30)} left out]`,
-  );
+  const parts: unknown[] = Array.isArray(raw.content) ? raw.content : [];
+  const texts = parts.slice(0, maxParts).map(showPart);
+  if (parts.length > maxParts) texts.push(`[${parts.length - maxParts} more parts left out]`);
   const structured = raw.structuredContent;
-  const text = texts.length > 0 ? texts.join("\n") : structured === undefined ? "" : JSON.stringify(structured);
+  const text = texts.length > 0 ? texts.join("\n") : structured === undefined ? "" : writeJson(structured);
   const value = structured === undefined ? parseOrText(text) : (structured as Json);
   return { text: cut(text), value, isError: raw.isError === true };
 }
 
+function showPart(part: unknown): string {
+  const { type, text } = (part ?? {}) as { type?: unknown; text?: unknown };
+  if (type === "text" && typeof text === "string") return text;
+  return `[${typeof type === "string" ? type.slice(0, 30) : "part without a type"} left out]`;
+}
+
 /** The JSON-RPC response inside the kept body of a Streamable HTTP answer (JSON, or server-sent events). */
 export function parseKeptAnswer(contentType: string, body: string): RawResult | { readonly error: string } | undefined {
-  const texts = contentType.startsWith("text/event-stream") ? eventData(body) : [body];
+  const texts = /^text\/event-stream\b/i.test(contentType) ? eventData(body) : [body];
   for (const text of texts) {
     const message = parseOrText(text) as { result?: RawResult; error?: { message?: unknown } } | null | string;
     if (message === null || typeof message !== "object") continue;
     if (message.result !== undefined && message.result !== null) return message.result;
-    if (message.error) return { error: String(message.error.message).slice(0, 500) };
+    if (message.error) return { error: showError(message.error.message) };
   }
   return undefined;
 }
 
 /** Data of each event (WHATWG HTML, server-sent events). */
 function eventData(body: string): string[] {
-  return body.split(/\r?\n\r?\n/).map((event) =>
+  const lines = body.replaceAll(/\r\n?/g, "\n");
+  return lines.split("\n\n").map((event) =>
     event
-      .split(/\r?\n/)
+      .split("\n")
       .filter((line) => line.startsWith("data:"))
       .map((line) => line.slice(5).replace(/^ /, ""))
       .join("\n"),
   );
+}
+
+function showError(message: unknown): string {
+  return typeof message === "string" ? message.slice(0, 500).toWellFormed() : "no reason given";
+}
+
+/** `JSON.stringify` throws on nesting that `JSON.parse` let through. */
+function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "[the answer is nested too deeply to show]";
+  }
 }
 
 function parseOrText(text: string): Json {
@@ -63,6 +83,6 @@ function parseOrText(text: string): Json {
 }
 
 function cut(text: string): string {
-  if (text.length <= maxResultChars) return text;
-  return `${text.slice(0, maxResultChars)}\n[cut by ambit: ${text.length} characters, ${maxResultChars} shown]`;
+  if (text.length <= maxResultChars) return text.toWellFormed();
+  return `${text.slice(0, maxResultChars).toWellFormed()}\n[cut by ambit: ${text.length} characters, ${maxResultChars} shown]`;
 }
