@@ -13,8 +13,11 @@ import { freshState } from "../claims/fresh-state.ts";
 import { interleave, round, spread } from "./statistics.ts";
 import { keepResult } from "./machine.ts";
 
-/** A thread keeps its history; a fresh one every few turns keeps the prompts of both sides alike. */
-const turnsPerThread = 4;
+/**
+ * A conversation keeps its history and its connection to the tool server. Each measured conversation first makes one call
+ * that is timed apart (it connects and compares the pins), then a few turns of each kind, so that prompts stay short.
+ */
+const turnsPerThread = 7;
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "300" } } });
 const rounds = Number(values.rounds);
@@ -24,22 +27,29 @@ const folder = mkdtempSync(join(tmpdir(), "ambit-fsync-"));
 try {
   const client = new Client({ name: "bench", version: "1" });
   await client.connect(new StreamableHTTPClientTransport(new URL(tools)));
+  // The plain script knows its tools; it would be no fair baseline if it listed them every turn.
+  const listed = await client.listTools();
+  const known = { listTools: async () => listed, callTool: client.callTool.bind(client) } as unknown as Client;
   const file = openSync(join(folder, "f"), "w");
   let thread: string | undefined;
   let turns = 0;
   const ambit = async (text: string) => {
-    if (turns++ % turnsPerThread === 0) thread = undefined;
     const answer = await stage.client.say(text, thread);
     if (answer.state !== "done") throw new Error(`turn ended as ${answer.state}: ${answer.reply}`);
     thread = answer.thread;
+    turns++;
   };
   const bare = async (text: string) => {
     const asked = { url: model, name: "scripted-demo", key: "none" };
-    await runBareLoop({ model: asked, client, bind: {}, instructions: "Keep notes.", text, maxSteps: 5 });
+    await runBareLoop({ model: asked, client: known, bind: {}, instructions: "Keep notes.", text, maxSteps: 5 });
   };
   const toolText = `call the tool note with {"text":"bench"}`;
   const samples = await interleave(
     {
+      "ambit first call": async () => {
+        if (turns % turnsPerThread === 0) thread = undefined;
+        if (thread === undefined) await ambit(toolText);
+      },
       "bare plain": () => bare("hello"),
       "ambit plain": () => ambit("hello"),
       "bare tool": () => bare(toolText),
@@ -61,7 +71,9 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function report(samples: Record<string, number[]>): void {
+function report(all: Record<string, number[]>): void {
+  // Rounds in which no conversation began took no time.
+  const samples = { ...all, "ambit first call": (all["ambit first call"] ?? []).filter((ms) => ms > 1) };
   const table = Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, spread(list)]));
   const p50 = (name: string) => table[name]?.p50 ?? Number.NaN;
   const added = {
