@@ -25,6 +25,8 @@ export class Ledger extends DurableObject<Env> {
   readonly #pins: PinStore;
   readonly #admission: Admission;
   readonly #signer: HeadSigner;
+  /** When the alarm is set for, as far as this instance knows; milliseconds since the epoch. */
+  #armed: number | undefined;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -45,7 +47,6 @@ export class Ledger extends DurableObject<Env> {
       if (this.#openedRelease() !== this.#release.release) return notOpen;
       return this.#admission.admit(request, Date.now());
     });
-    void this.#setAlarm();
     return answer;
   }
 
@@ -119,6 +120,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
+    this.#armed = undefined;
     this.#commit(() => {
       for (const row of this.#calls.overdue(Date.now())) this.#admission.end(row, "expire", Date.now());
     });
@@ -137,16 +139,19 @@ export class Ledger extends DurableObject<Env> {
         this.#calls.retryWake(wake.callId, Date.now() + pause);
       }
     }
-    await this.#setAlarm();
+    this.#setAlarm();
   }
 
-  /** The alarm is the earliest of: a held call runs out, a thread has to be told. */
-  async #setAlarm(): Promise<void> {
+  /**
+   * The alarm is the earliest of: a held call runs out, a thread has to be told. Set in the same commit as the rows it
+   * is for: killed right after, the Ledger still wakes.
+   */
+  #setAlarm(): void {
     const next = [this.#calls.nextExpiry(), this.#calls.nextWake()].filter((at) => at !== undefined);
-    if (next.length === 0) return;
-    const due = Math.max(Date.now(), Math.min(...next));
-    const set = await this.ctx.storage.getAlarm();
-    if (set === null || set > due) await this.ctx.storage.setAlarm(due);
+    const due = next.length === 0 ? undefined : Math.max(Date.now(), Math.min(...next));
+    if (due === undefined || (this.#armed !== undefined && this.#armed > Date.now() && this.#armed <= due)) return;
+    this.#armed = due;
+    void this.ctx.storage.setAlarm(due);
   }
 
   /** Entries of a thread that say how an admitted call ended move that call along. */
@@ -170,6 +175,7 @@ export class Ledger extends DurableObject<Env> {
   #commit<T>(work: () => T): T {
     try {
       const result = this.ctx.storage.transactionSync(work);
+      this.#setAlarm();
       this.#signer.schedule();
       return result;
     } catch (thrown) {
