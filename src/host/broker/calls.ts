@@ -1,0 +1,158 @@
+// Control `review`, `workflow`: the memory of what was forwarded. A crash between two lines wants a payment made twice, or
+// one that was made to be forgotten. Must stay true: the row is on disk before the first byte leaves; a key leaves once
+// and never again; "answered" is said only with the answer on disk; "not forwarded" only after the key was burnt.
+import { createHash } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { OutcomeAnswer } from "../../controls/wire/door.ts";
+
+export interface CallAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+const dayMs = 86_400_000;
+/** Rows are kept this long; a key could be used again after it. */
+const keepRowsMs = 7 * dayMs;
+/** Bodies are kept this long; after it an answered call has an empty body and its hash. */
+const keepBodiesMs = dayMs;
+
+/** What one deployment may have kept here; the disk is everybody's. */
+export interface Quota {
+  /** New calls are refused beyond this. */
+  readonly rows: number;
+  /** The oldest bodies are forgotten beyond this. */
+  readonly bodyBytes: number;
+}
+
+const usualQuota: Quota = { rows: 1_000_000, bodyBytes: 268_435_456 };
+
+export class Calls {
+  readonly #quota: Quota;
+  readonly #kept = new Map<string, { rows: number; bytes: number }>();
+  readonly #underWay = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>();
+  readonly #insert: StatementSync;
+  readonly #answer: StatementSync;
+  readonly #break: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #find: StatementSync;
+  readonly #count: StatementSync;
+  readonly #dropOldest: StatementSync;
+  readonly #dropBodies: StatementSync;
+  readonly #dropRows: StatementSync;
+
+  constructor(database: DatabaseSync, quota: Quota = usualQuota) {
+    const of = "deployment = ? AND call = ?";
+    const sql = (text: string): StatementSync => database.prepare(text);
+    this.#quota = quota;
+    this.#insert = sql(
+      "INSERT INTO forwarded (deployment, call, state, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    );
+    this.#answer = sql(
+      `UPDATE forwarded SET state = 'answered', status = ?, content_type = ?, hash = ?, body = ? WHERE ${of} AND state = 'sending'`,
+    );
+    this.#break = sql(`UPDATE forwarded SET state = 'broken' WHERE ${of} AND state = 'sending'`);
+    this.#remove = sql(`DELETE FROM forwarded WHERE ${of} AND state = 'sending'`);
+    this.#find = sql(`SELECT state, status, content_type, hash, body FROM forwarded WHERE ${of}`);
+    this.#count = sql("SELECT count(*) AS n, total(length(body)) AS bytes FROM forwarded WHERE deployment = ?");
+    this.#dropOldest = sql(
+      "UPDATE forwarded SET body = NULL WHERE rowid IN (SELECT rowid FROM forwarded WHERE deployment = ? AND body IS NOT NULL ORDER BY at LIMIT 50)",
+    );
+    this.#dropBodies = sql("UPDATE forwarded SET body = NULL WHERE body IS NOT NULL AND at < ?");
+    this.#dropRows = sql("DELETE FROM forwarded WHERE at < ?");
+  }
+
+  /**
+   * Claims a key and commits that, before anything is dialled.
+   * @returns `known`: the key was used or burnt before; `full`: the deployment has too many calls kept
+   * @throws when the claim could not be stored: then nothing may be dialled
+   */
+  begin(deployment: string, call: string): "begun" | "known" | "full" {
+    if (this.#keptOf(deployment).rows >= this.#quota.rows) return "full";
+    if (!this.#add(deployment, call, "sending")) return "known";
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#underWay.set(keyOf(deployment, call), { ended: promise, end: resolve });
+    return "begun";
+  }
+
+  /** No byte was sent: the claim is taken back, as if it had never been. */
+  release(deployment: string, call: string): void {
+    this.#keptOf(deployment).rows -= Number(this.#remove.run(deployment, call).changes);
+  }
+
+  /** The whole answer is here. Committed when this returns. */
+  answered(deployment: string, call: string, answer: CallAnswer): void {
+    const hash = createHash("sha256").update(answer.body).digest("hex");
+    const kept = this.#keptOf(deployment);
+    const { changes } = this.#answer.run(answer.status, answer.contentType, hash, answer.body, deployment, call);
+    if (changes !== 1) throw new Error(`call ${call} of ${deployment} was answered without having been claimed`);
+    kept.bytes += answer.body.length;
+    while (this.#keptOf(deployment).bytes > this.#quota.bodyBytes) {
+      this.#dropOldest.run(deployment);
+      this.#kept.delete(deployment);
+    }
+  }
+
+  /** Bytes were sent and no whole answer came. */
+  broken(deployment: string, call: string): void {
+    this.#break.run(deployment, call);
+  }
+
+  /** This process no longer works on the call; whoever asked for its outcome is told. */
+  end(deployment: string, call: string): void {
+    const key = keyOf(deployment, call);
+    this.#underWay.get(key)?.end();
+    this.#underWay.delete(key);
+  }
+
+  /**
+   * What became of a call; waits while it is under way here. A key never seen is burnt first.
+   * @throws when the burning could not be stored, or too many are kept: then nothing may be said
+   */
+  async outcome(deployment: string, call: string): Promise<OutcomeAnswer> {
+    await this.#underWay.get(keyOf(deployment, call))?.ended;
+    const known = this.#find.get(deployment, call);
+    if (known === undefined && this.#keptOf(deployment).rows >= this.#quota.rows)
+      throw new Error("too many calls are kept");
+    const row = known ?? (this.#add(deployment, call, "burnt") ? { state: "burnt" } : undefined);
+    if (row?.["state"] === "burnt") return { state: "not_forwarded" };
+    // `broken`, or `sending` in an earlier life of this process: nobody will ever know more about it than now.
+    if (row?.["state"] !== "answered") return { state: "unknown" };
+    const body = row["body"] instanceof Uint8Array ? Buffer.from(row["body"]).toString("utf8") : "";
+    return {
+      state: "answered",
+      status: Number(row["status"]),
+      contentType: String(row["content_type"]),
+      body,
+      hash: String(row["hash"]),
+    };
+  }
+
+  /** Forgets bodies after a day and rows after seven. @param now milliseconds since 1970 */
+  sweep(now: number): void {
+    this.#dropBodies.run(now - keepBodiesMs);
+    this.#dropRows.run(now - keepRowsMs);
+    this.#kept.clear();
+  }
+
+  #add(deployment: string, call: string, state: "sending" | "burnt"): boolean {
+    // Counted first, so that a row is never counted twice.
+    const kept = this.#keptOf(deployment);
+    const isNew = this.#insert.run(deployment, call, state, Date.now()).changes === 1;
+    if (isNew) kept.rows += 1;
+    return isNew;
+  }
+
+  #keptOf(deployment: string): { rows: number; bytes: number } {
+    const known = this.#kept.get(deployment);
+    if (known !== undefined) return known;
+    const row = this.#count.get(deployment);
+    const counted = { rows: Number(row?.["n"]), bytes: Number(row?.["bytes"]) };
+    this.#kept.set(deployment, counted);
+    return counted;
+  }
+}
+
+function keyOf(deployment: string, call: string): string {
+  return `${deployment}\n${call}`;
+}

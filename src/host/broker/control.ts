@@ -1,0 +1,88 @@
+// Control `secrets`, `redeploys`: what the supervisor tells the broker, over a 0600 socket in the broker's own run folder.
+// Whoever could open it could give any deployment any rule and any credential, so the file's mode is the whole lock. Must
+// stay true: values go in and never come out, and nothing here answers with more than a word and a reason.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { brokerDeployment } from "../../controls/wire/control.ts";
+import { jsonAnswer, problem, problemAnswer, sendAnswer, type Answer } from "./answer.ts";
+import { readBody, readJson } from "./body.ts";
+import { maxReleaseBytes, type Deployments } from "./deployments.ts";
+import type { Log } from "./log.ts";
+import { maxSecretLength, type SecretsFile } from "./secrets-file.ts";
+
+export interface Controlled {
+  readonly deployments: Deployments;
+  readonly secrets: SecretsFile;
+  readonly log: Log;
+}
+
+const done: Answer = { status: 204, headers: {}, body: Buffer.alloc(0) };
+
+/** Answers one request of the supervisor. Never throws. */
+export async function serveControl(
+  controlled: Controlled,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await answerControl(controlled, request);
+  } catch (error) {
+    const message = (error as Error).message;
+    controlled.log("error", "control_failed", { method: request.method ?? "", error: message });
+    answer = jsonAnswer(500, { word: "refused", reason: "failed", message: message.slice(0, 500) });
+  }
+  sendAnswer(response, answer);
+}
+
+async function answerControl(controlled: Controlled, request: IncomingMessage): Promise<Answer> {
+  // A path, or the full URL of a client that always sends one.
+  const parts = (URL.parse(request.url ?? "", "http://broker/")?.pathname ?? "").split("/").slice(1);
+  const [first = "", name = "", second = "", secret = ""] = parts;
+  const use = `${request.method} ${first}${second === "" ? "" : `/${second}`} ${parts.length}`;
+  if (use === "GET healthz 1") return jsonAnswer(200, { state: "ok" });
+  if (use === "PUT deployments 2") return putDeployment(controlled, request, name);
+  if (use === "DELETE deployments 2") return removeDeployment(controlled, name);
+  if (use === "PUT deployments/secrets 4") return putSecret(controlled, request, name, secret);
+  return { ...problemAnswer(problem("refused", "not_found", "no such thing here")), status: 404 };
+}
+
+async function putDeployment(
+  { deployments, log }: Controlled,
+  request: IncomingMessage,
+  name: string,
+): Promise<Answer> {
+  const body = await readJson(request, brokerDeployment, maxReleaseBytes);
+  if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
+  const refusal = await deployments.put(name, body.value.release);
+  if (refusal !== null)
+    return jsonAnswer(422, {
+      word: "refused",
+      reason: refusal.reason,
+      message: refusal.message,
+      ...(refusal.field === undefined ? {} : { field: refusal.field }),
+    });
+  log("info", "deployment_put", { deployment: name, release: body.value.release.release });
+  return done;
+}
+
+async function removeDeployment({ deployments, log }: Controlled, name: string): Promise<Answer> {
+  await deployments.remove(name);
+  log("info", "deployment_removed", { deployment: name });
+  return done;
+}
+
+async function putSecret(
+  { secrets, log }: Controlled,
+  request: IncomingMessage,
+  name: string,
+  secret: string,
+): Promise<Answer> {
+  const body = await readBody(request, maxSecretLength + 2);
+  if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
+  // A value that was typed or echoed into a pipe ends with a line break that is not part of it.
+  const reason = secrets.set(name, secret, body.value.toString("utf8").replace(/\r?\n$/, ""));
+  body.value.fill(0);
+  if (reason !== null) return { ...problemAnswer(problem("refused", "bad_secret", reason)), status: 400 };
+  log("info", "secret_set", { deployment: name, secret });
+  return done;
+}

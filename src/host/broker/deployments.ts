@@ -1,0 +1,173 @@
+// Control `redeploys`, `data`: which deployments this broker serves, in memory and on disk, so that it comes back alone
+// after a crash with the same doors and the same rules. Must stay true: a deployment is on disk before its rules count, one
+// that cannot be read again is left closed and named, and none of that touches the others.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Refusal } from "../../boundary.ts";
+import { decidePlan } from "../../controls/egress/destination.ts";
+import { maxManifestBytes, namePattern } from "../../controls/manifest/schema.ts";
+import { releaseSchema, type Release } from "../../controls/manifest/release.ts";
+import { Deployment, type Services } from "./deployment.ts";
+import { openDoor, type Door } from "./door.ts";
+import { readPrivateFile, removePrivateFile, writePrivateFile } from "./private-file.ts";
+import { decideView } from "./record-parameters.ts";
+import { serveDoor } from "./route.ts";
+
+/** A release as JSON: manifest, instructions and file names, with room for escapes. */
+export const maxReleaseBytes = 4 * maxManifestBytes;
+
+const fileSchema = z.strictObject({ v: z.literal(1), release: releaseSchema });
+
+interface Served {
+  readonly deployment: Deployment;
+  door: Door | null;
+}
+
+export class Deployments {
+  readonly #folder: string;
+  readonly #doors: string;
+  readonly #services: Services;
+  readonly #served = new Map<string, Served>();
+  #changes: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param folder holds one file per deployment
+   * @param doors holds one folder per deployment, made by the supervisor
+   */
+  constructor(folder: string, doors: string, services: Services) {
+    this.#folder = folder;
+    this.#doors = doors;
+    this.#services = services;
+  }
+
+  /** Requests under way behind all doors. */
+  get underWay(): number {
+    return [...this.#served.values()].reduce((sum, { deployment }) => sum + deployment.load.underWay, 0);
+  }
+
+  /** Record threads that spin in a query that was given up. */
+  get stuck(): number {
+    return [...this.#served.values()].reduce((sum, { deployment }) => sum + deployment.records.stuck, 0);
+  }
+
+  /** Opens the doors of the last life. What cannot be opened is logged and stays closed until it is put again. */
+  async load(): Promise<void> {
+    for (const file of readdirSync(this.#folder).filter((name) => name.endsWith(".json"))) {
+      const name = file.slice(0, -".json".length);
+      try {
+        const release = readRelease(join(this.#folder, file), name);
+        await this.#serve(name, release);
+        this.#services.log("info", "deployment_loaded", { deployment: name, release: release.release });
+      } catch (error) {
+        this.#services.log("error", "deployment_not_loaded", { deployment: name, error: (error as Error).message });
+      }
+    }
+  }
+
+  /**
+   * Starts or replaces a deployment; its door is open when this resolves.
+   * @returns why the release cannot be served, or null
+   * @throws when the door cannot be opened or the release cannot be stored
+   */
+  async put(name: string, release: Release): Promise<Refusal | null> {
+    const refusal = decideRelease(name, release);
+    if (refusal !== null) return refusal;
+    await this.#inTurn(async () => {
+      const isNew = !this.#served.has(name);
+      writePrivateFile(this.#fileOf(name), `${JSON.stringify({ v: 1, release })}\n`);
+      try {
+        await this.#serve(name, release);
+      } catch (error) {
+        // Whoever put it is told that it failed, so it must not come alive with the next start.
+        if (isNew) this.#remove(name);
+        throw error;
+      }
+    });
+    return null;
+  }
+
+  /** Closes the door and forgets the rules. Signed heads, outcomes and secrets stay. */
+  remove(name: string): Promise<void> {
+    return this.#inTurn(async () => this.#remove(name));
+  }
+
+  #remove(name: string): void {
+    if (!namePattern.test(name)) return;
+    removePrivateFile(this.#fileOf(name));
+    const served = this.#served.get(name);
+    if (served === undefined) return;
+    this.#served.delete(name);
+    served.deployment.isRemoved = true;
+    // Not waited for: what is under way ends by itself, and its outcome is kept.
+    void close(served);
+  }
+
+  /** Stops listening everywhere; resolves when every answer under way has left. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#served.values()].map(close));
+  }
+
+  async #serve(name: string, release: Release): Promise<void> {
+    const served = this.#served.get(name) ?? { deployment: new Deployment(name, release, this.#services), door: null };
+    if (this.#served.has(name)) served.deployment.update(release);
+    this.#served.set(name, served);
+    if (served.door?.isInPlace() === true) return;
+    // In this order: closing the old listener removes whatever stands under its path.
+    const old = served.door;
+    served.door = null;
+    void old?.close();
+    served.door = await openDoor(
+      join(this.#doors, name, "door.sock"),
+      0o666,
+      (request, response) => void serveDoor(served.deployment, request, response),
+    );
+  }
+
+  /** One change at a time: two at once could open one door twice. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changes.then(change);
+    this.#changes = result.catch(() => undefined);
+    return result;
+  }
+
+  #fileOf(name: string): string {
+    return join(this.#folder, `${name}.json`);
+  }
+}
+
+function decideRelease(name: string, release: Release): Refusal | null {
+  const { manifest } = release;
+  if (manifest.name !== name || !namePattern.test(name)) {
+    return {
+      control: "schemas",
+      reason: "name_differs",
+      message: `this release is of ${manifest.name}, not of ${name}`,
+      field: "release.manifest.name",
+    };
+  }
+  const plan = decidePlan(manifest);
+  if (plan.verdict === "refuse") return plan.refusal;
+  for (const [view, record] of Object.entries(manifest.records)) {
+    const broken = decideView(view, record);
+    if (broken !== null) return broken;
+    if (release.recordFiles[view]?.startsWith("/") !== true) {
+      const field = `release.recordFiles.${view}`;
+      return { control: "schemas", reason: "bad_request", message: `${field} must be an absolute path`, field };
+    }
+  }
+  return null;
+}
+
+function readRelease(path: string, name: string): Release {
+  const text = readPrivateFile(path, maxReleaseBytes);
+  const { release } = fileSchema.parse(JSON.parse(text ?? "null"));
+  const refusal = decideRelease(name, release);
+  if (refusal !== null) throw new Error(refusal.message);
+  return release;
+}
+
+async function close({ door, deployment }: Served): Promise<void> {
+  deployment.close();
+  await door?.close();
+}

@@ -1,0 +1,85 @@
+// Control `least-privilege`, `runtime`: `records.internal` as one deployment sees it. One deployment's slow views want to
+// delay everybody's. Must stay true: all share one thread only as long as they are quick; who was slow once gets a thread
+// of its own; a view that was given up is refused until its query has ended, so that at most one thread per view is lost.
+import type { Refusal } from "../../boundary.ts";
+import type { Release } from "../../controls/manifest/release.ts";
+import type { RecordAnswer } from "../../controls/wire/door.ts";
+import { QueryLine, queryMs } from "./query-thread.ts";
+import { decideParameters, type Scalar } from "./record-parameters.ts";
+import type { Query, QueryResult } from "./records-thread.ts";
+
+/** A query that takes longer moves its deployment to a thread of its own, milliseconds. */
+const quickMs = 100;
+
+export type RecordOutcome =
+  | { readonly ok: true; readonly answer: RecordAnswer }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+export class Records {
+  readonly #threadFile: string;
+  readonly #shared: QueryLine;
+  readonly #stuck = new Set<string>();
+  #own: QueryLine | null = null;
+
+  /** @param shared the line that all quick deployments stand in */
+  constructor(threadFile: string, shared: QueryLine) {
+    this.#threadFile = threadFile;
+    this.#shared = shared;
+  }
+
+  /** Threads that still spin in a query that was given up. */
+  get stuck(): number {
+    return this.#stuck.size;
+  }
+
+  /** Rows of a view of this release. */
+  async query(release: Release, view: string, params: Readonly<Record<string, Scalar>>): Promise<RecordOutcome> {
+    const { records } = release.manifest;
+    const record = Object.hasOwn(records, view) ? records[view] : undefined;
+    const file = Object.hasOwn(release.recordFiles, view) ? release.recordFiles[view] : undefined;
+    if (record === undefined || file === undefined)
+      return refuse("unknown_view", `${view.slice(0, 64)} is not a view under records`);
+    const parameters = decideParameters(view, record, params);
+    if (!parameters.ok) return parameters;
+    const result = await this.#run(view, {
+      file,
+      sql: record.sql,
+      values: parameters.values,
+      maxRows: record.max_rows,
+    });
+    if (result.ok) return { ok: true, answer: { rows: result.rows, truncated: result.truncated } };
+    return refuse(result.reason, `records.${view}: ${result.message}`);
+  }
+
+  /** Back to the shared thread; a stuck one ends with its query or with the process. */
+  close(): void {
+    this.#own?.close();
+    this.#own = null;
+  }
+
+  async #run(view: string, query: Query): Promise<QueryResult> {
+    const stillSpins = `a query of this view was given up after ${queryMs} ms and has not ended yet; narrow its SQL, deploy again and restart the broker`;
+    if (this.#stuck.has(view)) return { ok: false, reason: "view_too_slow", message: stillSpins };
+    const end = await (this.#own ?? this.#shared).run(query);
+    if (end.kind === "done" && end.ms <= quickMs) return end.result;
+    this.#own ??= new QueryLine(this.#threadFile);
+    if (end.kind === "done") return end.result;
+    if (end.kind === "crashed")
+      return {
+        ok: false,
+        reason: "view_failed",
+        message: "the query ran out of memory, or a new release ended it; narrow its SQL or ask again",
+      };
+    this.#stuck.add(view);
+    void end.ended.then(() => this.#stuck.delete(view));
+    return {
+      ok: false,
+      reason: "view_too_slow",
+      message: `no answer within ${queryMs} ms; narrow its SQL or add an index`,
+    };
+  }
+}
+
+function refuse(reason: string, message: string): { ok: false; refusal: Refusal } {
+  return { ok: false, refusal: { control: "least-privilege", reason, message } };
+}

@@ -1,0 +1,81 @@
+// Control `audit`: signatures over the heads of gates' chains. A gate that was taken over wants its old entries cut off or
+// rewritten under a good signature. Must stay true: the broker signs only what it computed itself from the head it signed
+// last, remembers a head before it signs it, and the key never leaves this process.
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { z } from "zod";
+import { genesisHead, nextHead } from "../../controls/audit/chain.ts";
+import type { signAnswer, signConflict, signRequest } from "../../controls/wire/door.ts";
+import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
+
+export type SignRequest = z.infer<typeof signRequest>;
+export type Signed =
+  | { readonly isSigned: true; readonly answer: z.infer<typeof signAnswer> }
+  | { readonly isSigned: false; readonly conflict: z.infer<typeof signConflict> };
+
+export class Signer {
+  readonly #key: KeyObject;
+  readonly #publicKey: string;
+  readonly #find: StatementSync;
+  readonly #store: StatementSync;
+
+  /** Makes the key on the first start. @throws {PrivateFileError} when the key's file is not as it must be */
+  constructor(database: DatabaseSync, keyFile: string) {
+    this.#key = openKey(keyFile);
+    this.#publicKey = Buffer.from(String(createPublicKey(this.#key).export({ format: "jwk" }).x), "base64url").toString(
+      "base64",
+    );
+    this.#find = database.prepare("SELECT sequence, head FROM signed_heads WHERE deployment = ?");
+    this.#store = database.prepare(
+      "INSERT INTO signed_heads (deployment, sequence, head) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, head = excluded.head",
+    );
+  }
+
+  /**
+   * Signs an extension of the head it signed last; the same head again (no digests) gives the same signature.
+   * @throws when the new head could not be stored: then nothing is signed
+   */
+  sign(deployment: string, request: SignRequest): Signed {
+    const last = this.#last(deployment);
+    const conflict = (message: string): Signed => ({ isSigned: false, conflict: { ...last, message } });
+    if (request.sequence !== last.sequence + request.digests.length) {
+      return conflict(
+        `signed up to ${last.sequence}; send exactly the digests from ${last.sequence + 1} to ${request.sequence}, at most 2000 at once`,
+      );
+    }
+    if (request.digests.reduce(nextHead, last.head) !== request.head) {
+      return conflict(
+        `the digests from ${last.sequence + 1} do not lead from the head signed last to this one: the chain was cut or rewritten`,
+      );
+    }
+    if (request.digests.length > 0) this.#store.run(deployment, request.sequence, request.head);
+    const text = `ambit-head-v1\n${deployment}\n${request.sequence}\n${request.head}`;
+    const signature = sign(null, Buffer.from(text, "utf8"), this.#key).toString("base64");
+    return {
+      isSigned: true,
+      answer: { sequence: request.sequence, head: request.head, signature, key: this.#publicKey },
+    };
+  }
+
+  #last(deployment: string): { sequence: number; head: string } {
+    const row = this.#find.get(deployment);
+    if (row === undefined) return { sequence: 0, head: genesisHead(deployment) };
+    return { sequence: Number(row["sequence"]), head: String(row["head"]) };
+  }
+}
+
+function openKey(path: string): KeyObject {
+  const text = readPrivateFile(path, 4096);
+  if (text === null) {
+    const { privateKey } = generateKeyPairSync("ed25519");
+    writePrivateFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    return privateKey;
+  }
+  try {
+    const key = createPrivateKey(text);
+    if (key.asymmetricKeyType === "ed25519") return key;
+  } catch {
+    // Said below; the parser's own message could quote the key.
+  }
+  throw new PrivateFileError(`${path}: not an Ed25519 private key in PEM; restore it from a backup`);
+}

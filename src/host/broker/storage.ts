@@ -1,0 +1,50 @@
+// Control `audit`, `review`: the broker's own database: which calls were forwarded and which audit heads were signed. A
+// crash at any moment is the attacker here. Must stay true: a commit is on disk when it returns (WAL, synchronous FULL),
+// one broker alone holds the file, and a file of a newer program is left untouched.
+import { DatabaseSync } from "node:sqlite";
+
+const version = 1;
+
+const tables = `
+  CREATE TABLE IF NOT EXISTS forwarded (
+    deployment TEXT NOT NULL,
+    call TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('sending', 'answered', 'broken', 'burnt')),
+    at INTEGER NOT NULL,
+    status INTEGER,
+    content_type TEXT,
+    hash TEXT,
+    body BLOB,
+    PRIMARY KEY (deployment, call)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS signed_heads (
+    deployment TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    head TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Opens or creates the database.
+ * @throws when another broker holds it or it was written by a newer program
+ */
+export function openStorage(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 2000 });
+  try {
+    // Exclusive: the lock names a second broker on the same folder at once, and the WAL index needs no shared memory.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+    if (found > version)
+      throw new Error(
+        `${path}: written by a newer Ambit (form ${found}, this one knows ${version}); start that one again`,
+      );
+    // Only then: a start writes nothing, so that a full disk does not stop a broker from coming back.
+    if (found < version) database.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${version}; COMMIT;`);
+    return database;
+  } catch (error) {
+    database.close();
+    if ((error as { errcode?: number }).errcode === 5)
+      throw new Error(`${path}: another broker holds it; stop that one first`, { cause: error });
+    throw error;
+  }
+}
