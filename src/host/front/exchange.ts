@@ -1,0 +1,199 @@
+// Control `runtime`: one request on its way to a gate and its answer on the way back. An attacker reads slowly, writes
+// slowly, leaves in the middle, or kills the gate at the worst moment. So nothing is collected, each side's pace is the
+// other's, every wait has an end, and a request whose bytes went out is never sent again.
+import { type ClientRequest, type IncomingMessage, request as ask, type ServerResponse } from "node:http";
+import { answerWhole, endAfterBody } from "./answer.ts";
+import { type GateAgents, isUnsent } from "./gates.ts";
+import { answerHeaders, carriesBody, type Framing, forwardHeaders } from "./headers.ts";
+import type { FrontLimits } from "./limits.ts";
+import { type FrontReason, refuse } from "./refusal.ts";
+
+/** What became of a request, for the access log. */
+export interface Outcome {
+  deployment: string | null;
+  status: number;
+  bytes: number;
+  reason: string | null;
+  cause: string | null;
+}
+
+/** A request that is being answered. `fail` answers with a refusal, or cuts the connection when an answer has begun. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** Address of the socket. */
+  readonly client: string;
+  readonly limits: FrontLimits;
+  readonly isDraining: () => boolean;
+  readonly hasBody: boolean;
+  readonly outcome: Outcome;
+  /** True while the gate, not the client, holds the request's body up. */
+  heldByGate: boolean;
+  /** Stops what is under way towards the gate. */
+  stop: () => void;
+}
+
+/** Answers with the front's own refusal; when an answer has begun the connection is cut, so that it cannot look whole. */
+export function fail(exchange: Exchange, reason: FrontReason, cause: string | null = null): void {
+  const { request, response, outcome, requestId, limits } = exchange;
+  exchange.stop();
+  if (outcome.reason !== null || response.writableEnded) return;
+  outcome.cause = cause;
+  if (response.headersSent) {
+    outcome.reason = "answer_cut";
+    response.destroy();
+    return;
+  }
+  const refusal = refuse(reason);
+  const body = JSON.stringify(refusal.problem);
+  Object.assign(outcome, { reason, status: refusal.status, bytes: request.method === "HEAD" ? 0 : body.length });
+  const headers = [...refusal.headers, "x-ambit-request-id", requestId];
+  const unread = exchange.hasBody && !request.complete;
+  answerWhole(
+    request,
+    response,
+    { status: refusal.status, type: "application/problem+json", body, headers },
+    { unread, close: exchange.isDraining() || reason === "pipelining_refused", lingerMs: limits.lingerMs },
+  );
+}
+
+/** Where a request goes: `path` as the gate is asked, on the socket of its deployment. */
+export interface Destination {
+  readonly deployment: string;
+  readonly path: string;
+  readonly socketPath: string;
+}
+
+/** Passes a request on to its gate and the answer back. Returns at once. */
+export function passOn(exchange: Exchange, to: Destination, framing: Framing, agents: GateAgents): void {
+  exchange.outcome.deployment = to.deployment;
+  if (!carriesBody(framing)) {
+    send(exchange, to, framing, agents, "kept").end();
+    return;
+  }
+  const up = send(exchange, to, framing, agents, "fresh");
+  // A gate that refuses closes its end at once, and writing to a closed end loses the answer that waits there. So the body
+  // is sent when the gate asks for it (RFC 9110, section 10.1.1), which a gate that refuses never does.
+  exchange.heldByGate = true;
+  up.once("continue", () => {
+    exchange.heldByGate = false;
+    pumpBody(exchange, up);
+  });
+}
+
+function send(
+  exchange: Exchange,
+  to: Destination,
+  framing: Framing,
+  agents: GateAgents,
+  connection: "kept" | "fresh",
+): ClientRequest {
+  const { request, requestId, client, limits } = exchange;
+  const up = ask({
+    agent: agents[connection],
+    socketPath: to.socketPath,
+    path: to.path,
+    method: request.method,
+    headers: forwardHeaders(request.rawHeaders, framing, { deployment: to.deployment, client, requestId }),
+    timeout: limits.answerMs,
+    maxHeaderSize: limits.headerBytes,
+  });
+  let isConnected = false;
+  let answer: IncomingMessage | null = null;
+  exchange.stop = () => up.destroy();
+  up.on("socket", () => (isConnected = true));
+  up.on("timeout", () => fail(exchange, "gate_silent"));
+  up.on("upgrade", () => fail(exchange, "gate_broken", "upgrade"));
+  up.on("response", (message) => {
+    answer = message;
+    pumpAnswer(exchange, message);
+  });
+  up.on("error", (error: NodeJS.ErrnoException) => {
+    if (answer?.complete === true || exchange.response.destroyed) return;
+    if (!isConnected) fail(exchange, "gate_not_ready", error.code ?? null);
+    // Only a kept connection can be unsent, and the second one is fresh: this happens once.
+    else if (isUnsent(up, error)) send(exchange, to, framing, agents, "fresh").end();
+    else fail(exchange, "gate_broken", error.code ?? null);
+  });
+  return up;
+}
+
+/** Client to gate, at the gate's pace. Stops when the gate answers early or the body is over its cap. */
+function pumpBody(exchange: Exchange, up: ClientRequest): void {
+  const { request, limits } = exchange;
+  let seen = 0;
+  request.on("data", (chunk: Buffer) => {
+    if (up.destroyed || exchange.response.headersSent) return;
+    seen += chunk.length;
+    if (seen > limits.bodyBytes) {
+      fail(exchange, "body_too_large");
+    } else if (!up.write(chunk)) {
+      exchange.heldByGate = true;
+      request.pause();
+    }
+  });
+  up.on("drain", () => {
+    exchange.heldByGate = false;
+    request.resume();
+  });
+  request.on("end", () => {
+    if (!up.destroyed && !exchange.response.headersSent) up.end();
+  });
+}
+
+/** Gate to client, at the client's pace, each piece as it comes. */
+function pumpAnswer(exchange: Exchange, answer: IncomingMessage): void {
+  const { request, response, outcome, limits } = exchange;
+  // A gate that answers before the body is through wants no more of it.
+  const isEarly = exchange.hasBody && !request.complete;
+  const headers = answerHeaders(answer.rawHeaders, exchange.requestId);
+  if (isEarly || exchange.isDraining()) headers.push("connection", "close");
+  try {
+    response.writeHead(answer.statusCode ?? 502, headers);
+  } catch {
+    answer.destroy();
+    fail(exchange, "gate_broken", "bad_answer");
+    return;
+  }
+  if (isEarly) request.resume();
+  outcome.status = response.statusCode;
+  if (answer.headers["content-length"] === undefined) response.flushHeaders();
+  const stall = stallGuard(exchange);
+  answer.on("data", (chunk: Buffer) => {
+    outcome.bytes += chunk.length;
+    if (response.write(chunk)) return;
+    answer.pause();
+    stall.start();
+  });
+  response.on("drain", () => {
+    stall.stop();
+    answer.resume();
+  });
+  answer.on("end", () => {
+    stall.start();
+    if (isEarly && !request.complete) endAfterBody(request, response, limits.lingerMs);
+    else response.end();
+  });
+  answer.on("error", () => undefined);
+  answer.on("close", () => {
+    if (!answer.complete) fail(exchange, "gate_broken", "answer_cut");
+  });
+}
+
+/** Cuts a client that leaves what it was sent unread for `stallMs`. */
+function stallGuard(exchange: Exchange): { start: () => void; stop: () => void } {
+  const { response, outcome, limits } = exchange;
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => clearTimeout(timer);
+  const start = (): void => {
+    stop();
+    timer = setTimeout(() => {
+      outcome.reason ??= "client_stalled";
+      exchange.stop();
+      response.destroy();
+    }, limits.stallMs);
+  };
+  response.on("close", stop);
+  return { start, stop };
+}

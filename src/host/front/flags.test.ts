@@ -1,0 +1,49 @@
+// Control `admin-access`: the front listens on this machine only, and a mistyped flag stops the start.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseFlags } from "./flags.ts";
+
+const read = (listen: string) => parseFlags(["--run", "/run/ambit/a", "--listen", listen]);
+
+test("loopback literals are listened on, 127.0.0.1:7400 when nothing is said", () => {
+  assert.deepEqual(parseFlags(["--run", "/run/ambit/a"]), { run: "/run/ambit/a", host: "127.0.0.1", port: 7400 });
+  assert.deepEqual(read("127.0.0.1:0"), { run: "/run/ambit/a", host: "127.0.0.1", port: 0 });
+  assert.deepEqual(read("127.8.8.8:65535"), { run: "/run/ambit/a", host: "127.8.8.8", port: 65_535 });
+  assert.deepEqual(read("[::1]:7400"), { run: "/run/ambit/a", host: "::1", port: 7400 });
+});
+
+for (const listen of [
+  "0.0.0.0:7400",
+  "[::]:7400",
+  "192.168.1.5:7400",
+  "localhost:7400",
+  "[::ffff:127.0.0.1]:7400",
+  "128.0.0.1:1",
+]) {
+  test(`--listen ${listen} is refused: loopback only, and why`, () => {
+    const refusal = read(listen);
+    assert.ok(typeof refusal === "string" && refusal.includes(listen) && refusal.includes("loopback only"));
+    assert.match(refusal as string, /no identity provider/);
+  });
+}
+
+for (const listen of [
+  "7400",
+  "127.0.0.1",
+  "127.0.0.1:",
+  "127.0.0.1:65536",
+  "127.0.0.1:-1",
+  ":7400",
+  "::1:7400",
+  "127.0.0.1:7400x",
+]) {
+  test(`--listen ${listen} is refused as no address`, () => {
+    assert.match(read(listen) as string, /write HOST:PORT/);
+  });
+}
+
+test("a missing folder, an unknown flag and a stray word are refused with the usage", () => {
+  for (const args of [[], ["--run", ""], ["--run"], ["--run", "/a", "--insecure"], ["--run", "/a", "more"]]) {
+    assert.match(parseFlags(args) as string, /usage: front --run DIR/);
+  }
+});

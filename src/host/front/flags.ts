@@ -1,0 +1,47 @@
+// Control `admin-access`, `runtime`: the front's command line. A mistake here would open a door to strangers, so an
+// address is a literal of this machine, and anything not understood stops the start.
+import { isIPv4, isIPv6 } from "node:net";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+export interface FrontFlags {
+  /** Absolute path. */
+  readonly run: string;
+  /** Literal loopback address, without brackets. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+const usage = "usage: front --run DIR [--listen 127.0.0.1:7400]";
+
+/** The flags, or one line that says what is wrong with them. */
+export function parseFlags(args: string[]): FrontFlags | string {
+  let values: { run?: string | undefined; listen: string };
+  try {
+    const options = { run: { type: "string" }, listen: { type: "string", default: "127.0.0.1:7400" } } as const;
+    values = parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    return `${(error as Error).message.split("\n", 1)[0]}; ${usage}`;
+  }
+  if (values.run === undefined || values.run === "") return `--run is missing; ${usage}`;
+  const listen = parseListen(values.listen);
+  return typeof listen === "string" ? listen : { run: resolve(values.run), ...listen };
+}
+
+function parseListen(text: string): { host: string; port: number } | string {
+  const [, six, four, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const host = six ?? four;
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) return `--listen ${text}: write HOST:PORT, such as 127.0.0.1:7400`;
+  if (isLoopback(host)) return { host, port };
+  return (
+    `--listen ${text}: the front listens on loopback only (127.0.0.1 or [::1]), because there is no identity provider ` +
+    "yet that could tell callers apart; put a tunnel or proxy that authenticates in front of it"
+  );
+}
+
+/** Literals only: a name such as `localhost` is whatever a resolver says. */
+function isLoopback(host: string): boolean {
+  return isIPv4(host) ? host.startsWith("127.") : isIPv6(host) && host === "::1";
+}

@@ -1,0 +1,102 @@
+// Control `runtime`: reaching a deployment's gate over its unix socket. A gate may be killed and restarted at any moment;
+// callers must not notice more than a short wait, and no request may reach a gate twice. So only connecting is repeated,
+// never sending.
+// A request with a body always gets a connection of its own: on a kept one, bytes could go into a socket whose other end
+// is closing, and nobody could say whether they were read. Requests without a body share kept connections; see
+// `isUnsent` for the one case in which such a request is sent on a second connection.
+import { statSync } from "node:fs";
+import { Agent, type ClientRequest } from "node:http";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FrontLimits } from "./limits.ts";
+
+/** `sun_path` of Linux without its closing zero. Node cuts longer paths silently: two gates could become one. */
+const longestSocketPath = 107;
+const idlePerGate = 8;
+/**
+ * No socket yet, nobody listening on it, its queue is full, or the listener died with us in its queue: the gate is
+ * starting. These are errors of `connect` itself, so no byte has gone out.
+ */
+const startingCodes = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET"]);
+const retryEveryMs = 25;
+
+/** Where the gate of a deployment listens, or null when there is no such deployment. */
+export function findGate(run: string, deployment: string): string | null {
+  const folder = join(run, "gates", deployment);
+  const socketPath = join(folder, "in.sock");
+  if (Buffer.byteLength(socketPath) > longestSocketPath) return null;
+  // Sync: the folder is on tmpfs and this takes microseconds; asked each time so that nothing goes stale.
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? socketPath : null;
+}
+
+/** Connections to gates: `kept` for requests without a body, `fresh` for all others. */
+export interface GateAgents {
+  readonly kept: Agent;
+  readonly fresh: Agent;
+  /** Closes kept connections. */
+  close(): void;
+}
+
+/** Connecting is tried again for `connectMs` while a gate is starting. */
+export function openGateAgents({ connectMs, gateIdleMs }: FrontLimits): GateAgents {
+  const kept = new GateAgent({ keepAlive: true, maxFreeSockets: idlePerGate, timeout: gateIdleMs }, connectMs);
+  const fresh = new GateAgent({ keepAlive: false }, connectMs);
+  return { kept, fresh, close: () => kept.destroy() };
+}
+
+/**
+ * True when a request on a kept connection failed because the gate had already closed it: the kernel refuses the first
+ * write to a closed unix socket as a whole (EPIPE), so no byte reached anybody and sending again is not repeating.
+ */
+export function isUnsent(request: ClientRequest, error: NodeJS.ErrnoException): boolean {
+  return request.reusedSocket && error.code === "EPIPE" && error.syscall === "write";
+}
+
+/** True when connecting failed in a way that passes by itself. */
+function isStarting(error: NodeJS.ErrnoException): boolean {
+  return startingCodes.has(error.code ?? "");
+}
+
+class GateAgent extends Agent {
+  readonly #connectMs: number;
+
+  constructor(options: ConstructorParameters<typeof Agent>[0], connectMs: number) {
+    super(options);
+    this.#connectMs = connectMs;
+  }
+
+  override createConnection(
+    options: { socketPath?: string | undefined },
+    done?: (error: Error | null, socket: Socket) => void,
+  ): undefined {
+    const settle = done as ((error: Error | null, socket?: Socket) => void) | undefined;
+    connectGate(options.socketPath ?? "", this.#connectMs).then(
+      (socket) => settle?.(null, socket),
+      (error: Error) => settle?.(error),
+    );
+  }
+}
+
+async function connectGate(path: string, tryForMs: number): Promise<Socket> {
+  const deadline = performance.now() + tryForMs;
+  for (;;) {
+    try {
+      return await connectOnce(path);
+    } catch (error) {
+      if (!isStarting(error as NodeJS.ErrnoException) || performance.now() + retryEveryMs > deadline) throw error;
+    }
+    await sleep(retryEveryMs);
+  }
+}
+
+function connectOnce(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.removeListener("error", reject);
+      resolve(socket);
+    });
+  });
+}

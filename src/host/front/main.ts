@@ -1,0 +1,45 @@
+// Control `runtime`: the front as a process. It starts with a folder and an address and holds nothing else: no key, no
+// file, no environment it reads. Beyond loopback it would speak to strangers without knowing who they are, so until an
+// identity provider can be set it refuses to.
+import { statSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { frontLimits } from "./limits.ts";
+import { type FrontFlags, parseFlags } from "./flags.ts";
+import { createFront } from "./server.ts";
+
+const flags = parseFlags(process.argv.slice(2));
+if (typeof flags === "string") stop(2, flags);
+else start(flags);
+
+function start({ run, host, port }: FrontFlags): void {
+  if (statSync(run, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    return stop(1, `the folder ${run} does not exist: give the folder that holds gates/ with --run DIR`);
+  }
+  // Whoever reads the log may go away; requests go on without it.
+  process.stdout.on("error", () => undefined);
+  const front = createFront({ run, limits: frontLimits, log: print });
+  front.server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
+  front.server.listen(port, host, () => {
+    const { port: bound } = front.server.address() as AddressInfo;
+    print({ event: "listening", url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` });
+  });
+  // A terminal sends SIGINT to every process of its group; the front leaves it as politely as it was asked to start.
+  for (const signal of ["SIGTERM", "SIGINT"])
+    process.once(signal, () => void front.drain().then(() => process.exit(0)));
+}
+
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): string {
+  if (error.code === "EADDRINUSE") {
+    return `port ${port} on ${host} is in use by another program: choose another port with --listen ${host}:PORT`;
+  }
+  return `cannot listen on ${host} port ${port} (${error.code ?? error.message}): choose another with --listen HOST:PORT`;
+}
+
+function print(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function stop(code: number, message: string): void {
+  process.stderr.write(`front: ${message}\n`);
+  process.exit(code);
+}
