@@ -16,4 +16,65 @@ export interface Mutation {
   readonly claim: string;
 }
 
-export const mutations: readonly Mutation[] = [];
+const runtime = { control: "runtime", claim: "claims/runtime.claim.test.ts" } as const;
+const schemas = { control: "schemas", claim: "claims/schemas.claim.test.ts" } as const;
+const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
+
+export const mutations: readonly Mutation[] = [
+  {
+    ...runtime,
+    name: "a network of its own",
+    file: "src/host/supervisor/sandbox.ts",
+    find: `"--unshare-net", `,
+    replace: "",
+  },
+  {
+    ...runtime,
+    name: "an empty environment",
+    file: "src/host/supervisor/sandbox.ts",
+    find: `"--clearenv", `,
+    replace: `"--setenv", "TOKEN", "x", `,
+  },
+  {
+    ...schemas,
+    name: "strict messages",
+    file: "src/controls/wire/gate.ts",
+    find: "export const messageRequest = z.strictObject({",
+    replace: "export const messageRequest = z.object({",
+  },
+  {
+    ...schemas,
+    name: "strict decisions",
+    file: "src/controls/wire/gate.ts",
+    find: "export const decisionRequest = z.strictObject({",
+    replace: "export const decisionRequest = z.object({",
+  },
+  {
+    ...schemas,
+    name: "strict deployment files",
+    file: "src/controls/manifest/schema.ts",
+    find: "export const manifestSchema = z\n  .strictObject({",
+    replace: "export const manifestSchema = z\n  .looseObject({",
+  },
+  {
+    ...leastPrivilege,
+    name: "bound arguments that the model cannot send",
+    file: "src/controls/policy/decide.ts",
+    find: "if (bound !== undefined) return",
+    replace: "if (bound === null) return",
+  },
+  {
+    ...leastPrivilege,
+    name: "arguments checked against the pinned schema",
+    file: "src/controls/policy/decide.ts",
+    find: "schema.check(merged) ?? overMaximum",
+    replace: "overMaximum",
+  },
+  {
+    ...leastPrivilege,
+    name: "limits of amounts",
+    file: "src/controls/policy/decide.ts",
+    find: "if (value > bound) {",
+    replace: "if (value > bound * 1e9) {",
+  },
+];

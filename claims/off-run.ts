@@ -2,8 +2,17 @@
 // shows nothing, so only one outcome counts as red: the program still works, and a test of the claim says that it fails.
 // A syntax error, a crash before the first test, or a program that does nothing any more proves nothing and is `broken`.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runTests, type TestResults } from "../src/cli/test-results.ts";
@@ -37,9 +46,12 @@ export async function runOff(root: string, mutation: Mutation): Promise<OffRun> 
     copyTree(root, copy);
     const problem = applyMutation(copy, mutation);
     if (problem !== null) return said("broken", problem);
-    const request = { cwd: copy, files: [mutation.claim], concurrency: 1, timeout: limits.test, forceExit: true };
-    const { state, reason } = judgeOff(await runTests(request, limits.file));
+    const { test, file } = limits;
+    const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true };
+    const { state, reason } = judgeOff(await runTests({ cwd: copy, concurrency: 1, ...own }, file + 5_000));
     return said(state, reason);
+  } catch (thrown) {
+    return said("broken", `the tree could not be copied: ${(thrown as Error).message.split("\n", 1)[0]}`);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -53,9 +65,10 @@ export function judgeOff(results: TestResults): Pick<OffRun, "state" | "reason">
     const why = results.failed.find(isWorks)?.message.split("\n", 1)[0] ?? outside;
     return { state: "broken", reason: `no test named "${worksAtAll}..." passed: the mutation breaks more. ${why}` };
   }
-  const failed = results.failed.filter((test) => !isWorks(test) && reported.has(test.failure));
-  const [first] = failed;
-  if (first !== undefined) return { state: "red", reason: first.name };
+  const red = results.failed.find((test) => !isWorks(test) && reported.has(test.failure));
+  if (red !== undefined) return { state: "red", reason: red.name };
+  const [other] = results.failed;
+  if (other !== undefined) return { state: "broken", reason: `${other.name}: ${other.failure}, reported by no test` };
   if (outside !== "") return { state: "broken", reason: outside };
   return { state: "green", reason: "every test of the claim passed although the control is off" };
 }
@@ -95,7 +108,9 @@ export function copyTree(root: string, to: string): void {
     "--others",
     "--exclude-standard",
   ];
-  const files = execFileSync("git", list, { cwd: root, encoding: "utf8", maxBuffer: 64_000_000 }).split("\0");
+  const files = execFileSync("git", list, { cwd: root, encoding: "utf8", maxBuffer: 64_000_000, stdio: "pipe" }).split(
+    "\0",
+  );
   chmodSync(to, 0o755);
   for (const file of new Set(files)) {
     const from = lstatSync(join(root, file), { throwIfNoEntry: false });

@@ -36,8 +36,9 @@ function claimFiles(): string[] {
 
 async function runOn(claim: string): Promise<TestResults> {
   const started = performance.now();
-  const request = { cwd: root, files: [claim], concurrency: 1, timeout: limits.test, forceExit: false };
-  const results = await runTests(request, limits.file);
+  const { test, file } = limits;
+  const request = { cwd: root, files: [claim], concurrency: 1, timeout: test, fileLimit: file, forceExit: false };
+  const results = await runTests(request, file + 5_000);
   const { passed, failed, skipped, details } = summarize(results);
   if (!isTableOnly)
     for (const key of ["passed", "failed", "skipped"] as const) total[key] += { passed, failed, skipped }[key];

@@ -13,7 +13,9 @@ export interface TestRequest {
   readonly concurrency: number;
   /** Most one test may take, ms. */
   readonly timeout: number;
-  /** Ends each file when its tests have ended, whatever it left behind. */
+  /** Most a whole file may take, ms. */
+  readonly fileLimit: number;
+  /** Ends each file when its tests have ended, whatever it left behind; without it, such a file runs into its limit. */
   readonly forceExit: boolean;
 }
 
@@ -36,6 +38,7 @@ export type TestEvent =
   | ({ readonly kind: "pass" } & TestPlace)
   | ({ readonly kind: "fail" } & TestFailure)
   | ({ readonly kind: "skip" } & TestSkip)
+  /** `file` as in the request. */
   | { readonly kind: "stderr"; readonly file: string; readonly text: string }
   | { readonly kind: "end" };
 
@@ -62,7 +65,7 @@ export async function runTests(request: TestRequest, limitMs: number): Promise<T
 
 /** Sorts events into results. `outside`: what is known to have gone wrong already. */
 export function sortEvents(
-  { cwd, files }: Pick<TestRequest, "cwd" | "files">,
+  { cwd, files, fileLimit }: Pick<TestRequest, "cwd" | "files" | "fileLimit">,
   events: readonly TestEvent[],
   outside: readonly string[],
 ): TestResults {
@@ -72,21 +75,20 @@ export function sortEvents(
   const failed = events.filter((event) => event.kind === "fail").filter(isTest);
   const skipped = events.filter((event) => event.kind === "skip").filter(isTest);
   const tested = new Set([...passed, ...failed, ...skipped].map(({ file }) => file));
-  const dead = events
-    .filter((event) => event.kind === "fail" && !isTest(event))
-    .map((event) => (event as TestPlace).file);
   const broken = [...outside];
   for (const path of files) {
     const file = resolve(cwd, path);
-    if (dead.includes(file)) broken.push(`${path} did not run to its end${stderrOf(events, cwd, file)}`);
+    const own = events.find((event) => event.kind === "fail" && event.file === file && !isTest(event));
+    const isStopped = own?.kind === "fail" && own.failure === "testAborted";
+    if (isStopped) broken.push(`${path} had not ended after ${fileLimit / 1000} s and was stopped`);
+    else if (own !== undefined) broken.push(`${path} did not run to its end${stderrOf(events, path)}`);
     else if (!tested.has(file) && outside.length === 0) broken.push(`${path} holds no test`);
   }
   if (events.at(-1)?.kind !== "end" && outside.length === 0) broken.push("the test run ended before its tests did");
   return { passed, failed, skipped, broken };
 }
 
-function stderrOf(events: readonly TestEvent[], cwd: string, file: string): string {
-  const said = events.filter((event) => event.kind === "stderr" && resolve(cwd, event.file) === file);
-  const text = said.map((event) => (event as { text: string }).text).join("");
+function stderrOf(events: readonly TestEvent[], path: string): string {
+  const text = events.map((event) => (event.kind === "stderr" && event.file === path ? event.text : "")).join("");
   return text === "" ? "" : `:\n${text.trim().split("\n").slice(0, 12).join("\n")}`;
 }

@@ -1,29 +1,38 @@
 // Runs test files with `node:test` and prints one JSON line for each thing that happened. A program of its own, because a
 // test cannot start a test run inside its own process, and because whatever hangs below it can be ended with it.
-// usage: node src/cli/test-run.ts '{"files": [...], "concurrency": 2, "timeout": 60000, "forceExit": false}'
+// usage: node src/cli/test-run.ts '{"files": [...], "concurrency": 2, ...}' (see `TestRequest`)
 import { run } from "node:test";
 import type { TestEvent, TestRequest } from "./test-results.ts";
 
-const request = JSON.parse(process.argv[2] ?? "") as TestRequest;
-for await (const { type, data } of run({ ...request, isolation: "process" })) {
-  if (type === "test:pass" && data.details.type !== "suite") {
-    const { name, file = "", line = 0 } = data;
-    if (data.todo !== undefined)
-      print({ kind: "fail", name, file, line, failure: "todo", message: "todo: a test passes, fails or is not there" });
-    else if (data.skip !== undefined) print({ kind: "skip", name, file, line, reason: String(data.skip) });
-    else print({ kind: "pass", name, file, line });
-  } else if (type === "test:fail" && data.details.type !== "suite") {
-    const { name, file = "", line = 0 } = data;
-    const { failureType, cause, message } = data.details.error as Error & { failureType?: string; cause?: unknown };
-    print({ kind: "fail", name, file, line, failure: failureType ?? "unknown", message: textOf(cause ?? message) });
-  } else if (type === "test:stderr") {
-    print({ kind: "stderr", file: data.file, text: data.message.slice(0, 4_000) });
-  }
-}
+const { cwd, files, concurrency, timeout, fileLimit, forceExit } = JSON.parse(process.argv[2] ?? "") as TestRequest;
+// A run for each file, so that a file that hangs is given up alone and what the others found is not lost.
+const queue = files.values();
+await Promise.all(Array.from({ length: concurrency }, runFiles));
 print({ kind: "end" });
 
-function textOf(cause: unknown): string {
-  return (cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)).slice(0, 4_000);
+async function runFiles(): Promise<void> {
+  for (const file of queue) await runFile(file);
+}
+
+async function runFile(path: string): Promise<void> {
+  const signal = AbortSignal.timeout(fileLimit);
+  const events = run({ cwd, files: [path], timeout, forceExit, signal, isolation: "process" });
+  for await (const { type, data } of events) {
+    if (type === "test:stderr") print({ kind: "stderr", file: path, text: data.message.slice(0, 4_000) });
+    if ((type !== "test:pass" && type !== "test:fail") || data.details.type === "suite") continue;
+    const { name, file = "", line = 0 } = data;
+    const place = { name, file, line };
+    if (type === "test:fail") print({ kind: "fail", ...place, ...failureOf(data.details.error) });
+    else if (data.todo !== undefined) print({ kind: "fail", ...place, failure: "todo", message: "a todo is no test" });
+    else if (data.skip !== undefined) print({ kind: "skip", ...place, reason: String(data.skip) });
+    else print({ kind: "pass", ...place });
+  }
+}
+
+function failureOf(error: Error & { failureType?: string }): { failure: string; message: string } {
+  const cause = error.cause ?? error.message;
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return { failure: error.failureType ?? "unknown", message: text.slice(0, 4_000) };
 }
 
 function print(event: TestEvent): void {
