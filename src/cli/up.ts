@@ -9,21 +9,16 @@ export async function runUp(args: string[]): Promise<number> {
   const options = { state: line.text("state"), listen: line.text("listen") ?? "127.0.0.1:7400" };
   const print = (text: string) => void process.stderr.write(text);
   let host = await startHost(options, print);
-  let stopping: Promise<void> | undefined;
-  const stop = () => void (stopping ??= host.stop());
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  const told = Promise.withResolvers<"told">();
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => told.resolve("told"));
   announce(host, line.has("json"));
-  for (;;) {
-    await ended(host);
-    if (stopping) {
-      await stopping;
-      return 0;
-    }
+  while ((await Promise.race([ended(host), told.promise])) !== "told") {
     process.stderr.write("ambit: the supervisor ended; starting it again\n");
     await new Promise((resolve) => setTimeout(resolve, restartMs));
     host = await startHost({ ...options, listen: new URL(host.url).host }, print);
   }
+  await host.stop();
+  return 0;
 }
 
 function announce(host: RunningHost, json: boolean): void {
@@ -32,8 +27,8 @@ function announce(host: RunningHost, json: boolean): void {
   for (const sentence of host.weaker) process.stderr.write(`ambit: weaker on this machine: ${sentence}\n`);
 }
 
-function ended(host: RunningHost): Promise<void> {
+function ended(host: RunningHost): Promise<"ended"> {
   const { child } = host;
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once("exit", () => resolve()));
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve("ended");
+  return new Promise((resolve) => child.once("exit", () => resolve("ended")));
 }
