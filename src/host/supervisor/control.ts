@@ -1,0 +1,171 @@
+// Control `schemas`, `admin-access`: the control socket. Whoever can open it is the operator: the folder and the mode 0600
+// say who that is. Even so every request is parsed strictly and bounded, because the command line passes on files and
+// words that others wrote. A secret's value goes through as bytes and is never looked at.
+import { chmodSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { z } from "zod";
+import { namePattern } from "../../controls/manifest/schema.ts";
+import { deployRequest } from "../../controls/wire/control.ts";
+import type { Problem } from "../../controls/wire/gate.ts";
+import { deploy } from "./deploy.ts";
+import { passToGate } from "./gate-pass.ts";
+import type { Host } from "./host.ts";
+import { describeAnswer, makeProblem } from "./problem.ts";
+
+export const maxDeployBytes = 2_097_152;
+export const maxSecretBytes = 8192;
+const receiveMs = 30_000;
+const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;
+
+/** What a route answers: a problem, or a status with a JSON value (none for 204). */
+type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
+type Route = (host: Host, request: IncomingMessage, names: readonly string[]) => Promise<Outcome> | Outcome;
+
+const noSuchPath = makeProblem(404, "no_such_path", "nothing is served at this path of the control socket");
+
+/** Reads a body of at most `max` bytes; longer ones end the reading. */
+async function readBody(request: IncomingMessage, max: number): Promise<Buffer | Problem> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > max) return makeProblem(413, "body_too_large", `the body is over ${max} bytes: send less`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function describeIssues(error: z.ZodError): { detail: string; field: string } {
+  const [issue] = error.issues;
+  const path = [...(issue?.path ?? []), ...(issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [])].join(
+    ".",
+  );
+  return { detail: `${path === "" ? "the body" : path}: ${issue?.message ?? "not understood"}`, field: path };
+}
+
+async function parseDeploy(request: IncomingMessage): Promise<z.infer<typeof deployRequest> | Problem> {
+  const body = await readBody(request, maxDeployBytes);
+  if (!Buffer.isBuffer(body)) return body;
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString("utf8"));
+  } catch (error) {
+    return makeProblem(
+      400,
+      "not_json",
+      `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  const parsed = deployRequest.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { detail, field } = describeIssues(parsed.error);
+  return makeProblem(422, "not_understood", detail, field);
+}
+
+const putDeployment: Route = async (host, request, [name = ""]) => {
+  const parsed = await parseDeploy(request);
+  if ("status" in parsed) return { problem: parsed };
+  const done = await deploy(host, name, parsed.release);
+  return "problem" in done ? done : { status: 200, value: done.answer };
+};
+
+const putSecret: Route = async (host, request, [name = "", secret = ""]) => {
+  if (!secretPattern.test(secret)) {
+    const detail = `${secret} is no name for a secret: a lower-case letter, then up to 47 letters, digits, _ and -`;
+    return { problem: makeProblem(422, "wrong_name", detail, "secret") };
+  }
+  const value = await readBody(request, maxSecretBytes);
+  if (!Buffer.isBuffer(value)) return { problem: value };
+  const answer = await host.link
+    .putSecret(name, secret, value)
+    .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  value.fill(0);
+  if (typeof answer === "string") {
+    return { problem: makeProblem(503, "broker_not_ready", answer) };
+  }
+  if (answer.status === 204) return { status: 204 };
+  return { problem: makeProblem(answer.status < 400 ? 502 : answer.status, "broker_refused", describeAnswer(answer)) };
+};
+
+const getDeployments: Route = (host) => {
+  const deployments = host.registry.list().map((row) => ({
+    name: row.name,
+    release: row.release?.release ?? "",
+    state: host.gates.get(row.name)?.part.state ?? "stopped",
+  }));
+  return { status: 200, value: { deployments } };
+};
+
+const getStatus: Route = (host) => ({ status: 200, value: host.status() });
+
+interface Row {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly route: Route;
+}
+
+/** First match by path decides; names stand in the groups. */
+function routes(onStop: () => void): Row[] {
+  return [
+    { method: "GET", path: /^\/v1\/status$/, route: getStatus },
+    { method: "GET", path: /^\/v1\/deployments$/, route: getDeployments },
+    { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)$/, route: putDeployment },
+    { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)\/secrets\/([^/?]+)$/, route: putSecret },
+    { method: "POST", path: /^\/v1\/stop$/, route: () => (onStop(), { status: 202, value: {} }) },
+  ];
+}
+
+async function decideOutcome(host: Host, rows: readonly Row[], request: IncomingMessage): Promise<Outcome> {
+  const matches = rows.filter((row) => row.path.test(request.url ?? ""));
+  const row = matches.find((candidate) => candidate.method === request.method);
+  if (matches.length === 0) return { problem: noSuchPath };
+  if (row === undefined) {
+    return {
+      problem: makeProblem(405, "wrong_method", `this path takes ${matches.map((match) => match.method).join(", ")}`),
+    };
+  }
+  const names = (row.path.exec(request.url ?? "") ?? []).slice(1);
+  const [name] = names;
+  if (name !== undefined && !namePattern.test(name)) {
+    const detail = `${name} is no name for a deployment: 2 to 40 lower-case letters, digits and dashes`;
+    return { problem: makeProblem(422, "wrong_name", detail, "name") };
+  }
+  return row.route(host, request, names);
+}
+
+function send(response: ServerResponse, outcome: Outcome): void {
+  if (response.destroyed) return;
+  const status = "problem" in outcome ? outcome.problem.status : outcome.status;
+  const value = "problem" in outcome ? outcome.problem : outcome.value;
+  const type = "problem" in outcome ? "application/problem+json" : "application/json";
+  if (value === undefined) return void response.writeHead(status).end();
+  response.writeHead(status, { "content-type": type, connection: "close" }).end(JSON.stringify(value));
+}
+
+/** Starts to serve `control.sock`; `onStop` is called when the operator asks for the end. */
+export async function serveControl(host: Host, onStop: () => void): Promise<Server> {
+  const rows = routes(onStop);
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      if (await passToGate(host, request, response)) return;
+      send(response, await decideOutcome(host, rows, request));
+    } catch (error) {
+      host.log.event("control_failed", {
+        path: request.url ?? "",
+        why: error instanceof Error ? (error.stack ?? "") : String(error),
+      });
+      send(response, { problem: makeProblem(500, "broken", "this is a bug in Ambit: its log says where") });
+    }
+  };
+  const server = createServer(
+    { requestTimeout: receiveMs, headersTimeout: 10_000, keepAliveTimeout: 1000 },
+    (request, response) => {
+      void answer(request, response);
+    },
+  );
+  server.maxConnections = 64;
+  server.listen(host.places.control);
+  await new Promise<void>((resolve, reject) => server.once("listening", resolve).once("error", reject));
+  chmodSync(host.places.control, 0o600);
+  return server;
+}

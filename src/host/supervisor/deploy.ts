@@ -1,0 +1,142 @@
+// Control `redeploys`: a new release runs, or the old one does; nothing in between. The registry's row is written after
+// the new gate has shown that it serves this very release and has pinned its tools, and only then may front see it. Killed
+// at any moment before that, the machine comes back with the release that worked.
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
+import { hashRelease } from "../../controls/manifest/hash.ts";
+import type { Release } from "../../controls/manifest/release.ts";
+import type { deployAnswer } from "../../controls/wire/control.ts";
+import type { Problem } from "../../controls/wire/gate.ts";
+import type { z } from "zod";
+import { Gate, PinRefused } from "./gate.ts";
+import type { Host } from "./host.ts";
+import { decideSocketPath, findGatePlaces } from "./places.ts";
+import { makeProblem } from "./problem.ts";
+import type { DeploymentRow } from "./registry.ts";
+import { chooseGateId } from "./user-ids.ts";
+
+export type DeployAnswer = z.infer<typeof deployAnswer>;
+export type Deployed = { readonly answer: DeployAnswer } | { readonly problem: Problem };
+
+/** Checks that need nothing but the request itself. */
+function decideRelease(host: Host, name: string, release: Release): Problem | undefined {
+  const { release: hash, ...parts } = release;
+  if (release.manifest.name !== name) {
+    const detail = `the release is for ${release.manifest.name}, the path says ${name}: use the path of its own name`;
+    return makeProblem(422, "wrong_name", detail, "release.manifest.name");
+  }
+  if (hashRelease(parts) !== hash) {
+    const detail = "release.release is not the hash of the release: build it again with ambit deploy";
+    return makeProblem(422, "wrong_hash", detail, "release.release");
+  }
+  const { door, staged, socket } = findGatePlaces(host.places, name);
+  const tooLong = [door, staged, socket].map(decideSocketPath).find((wrong) => wrong !== undefined);
+  return tooLong === undefined ? undefined : makeProblem(422, "path_too_long", tooLong, "release.manifest.name");
+}
+
+/** Runs one deploy from its request to its answer. One at a time per deployment. */
+export async function deploy(host: Host, name: string, release: Release): Promise<Deployed> {
+  const problem = decideRelease(host, name, release);
+  if (problem !== undefined) return { problem };
+  if (host.busy.has(name)) {
+    return {
+      problem: makeProblem(
+        409,
+        "deploy_under_way",
+        `another deploy of ${name} is under way: wait for it and try again`,
+      ),
+    };
+  }
+  host.busy.add(name);
+  try {
+    const before = host.registry.find(name);
+    return before === undefined ? await create(host, name, release) : await replace(host, before, release);
+  } finally {
+    host.busy.delete(name);
+  }
+}
+
+async function create(host: Host, name: string, release: Release): Promise<Deployed> {
+  const { folder } = findGatePlaces(host.places, name);
+  if (existsSync(folder)) {
+    const detail = `${folder} holds data of a deployment that this Ambit does not know: move it away, or choose another name`;
+    return { problem: makeProblem(409, "folder_in_the_way", detail, "release.manifest.name") };
+  }
+  const uid = host.ids.own ? chooseGateId(host.ids, host.registry.usedUids()) : host.ids.base;
+  if (uid === undefined) {
+    const detail = "all 90 user ids of this state folder are in use: start another Ambit with another --state for more";
+    return { problem: makeProblem(422, "no_user_id", detail) };
+  }
+  const { token, id, digest } = mintToken("ch", randomBytes(tokenRandomBytes));
+  host.registry.begin(name, uid);
+  const row = { name, uid, tokenDigest: digest, tokenId: id, created: new Date().toISOString() };
+  const failed = await tryRelease(host, { ...row, release });
+  if (failed === undefined) return accept(host, name, release, token);
+  await host.gates.get(name)?.part.stop();
+  await host.abandon(name);
+  return { problem: refused(host, name, release, `${failed.why}; nothing was deployed`) };
+}
+
+async function replace(host: Host, before: DeploymentRow, release: Release): Promise<Deployed> {
+  const { name } = before;
+  host.registry.begin(name, before.uid);
+  const failed = await tryRelease(host, { ...before, release });
+  if (failed === undefined) return accept(host, name, release, null);
+  await host.gates.get(name)?.part.stop();
+  if (before.release !== undefined) await restore(host, before, before.release, failed.mayHavePinned);
+  return { problem: refused(host, name, release, `${failed.why}; the release before it runs again`) };
+}
+
+interface Failed {
+  readonly why: string;
+  /** The gate may have taken the new release for the one that runs. */
+  readonly mayHavePinned: boolean;
+}
+
+/** Starts the gate out of front's sight, has it pin its tools, writes the row. Returns what went wrong, or undefined. */
+async function tryRelease(host: Host, row: DeploymentRow & { readonly release: Release }): Promise<Failed | undefined> {
+  const gate = new Gate(host.gateHost, row, row.release, false);
+  let pinning = false;
+  try {
+    await host.gates.get(row.name)?.part.stop();
+    host.startGate(gate);
+    await Promise.all([host.link.open(row.name, row.release), gate.part.ready()]);
+    pinning = true;
+    await gate.pin();
+    host.registry.commit(row);
+    return undefined;
+  } catch (error) {
+    return { why: describe(error), mayHavePinned: pinning && !(error instanceof PinRefused) };
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function accept(host: Host, name: string, release: Release, token: string | null): Deployed {
+  host.gates.get(name)?.publish();
+  host.forgetWeaker(name);
+  host.log.event("deployed", { deployment: name, release: release.release });
+  return { answer: { name, release: release.release, token, url: `${host.listen.url}/d/${name}` } };
+}
+
+/** Brings the release before back. What fails here is tried again by itself: by restarts, or when the broker is back. */
+async function restore(host: Host, row: DeploymentRow, release: Release, pinAgain: boolean): Promise<void> {
+  try {
+    const gate = new Gate(host.gateHost, row, release, true);
+    host.startGate(gate);
+    await Promise.all([host.link.open(row.name, release), gate.part.ready()]);
+    // Only then: pinning takes what the servers say now, and nobody asked for that.
+    if (pinAgain) await gate.pin();
+    host.registry.undo(row.name);
+  } catch (error) {
+    host.log.event("restore_incomplete", { deployment: row.name, why: describe(error) });
+  }
+}
+
+function refused(host: Host, name: string, release: Release, detail: string): Problem {
+  host.log.event("deploy_refused", { deployment: name, release: release.release, why: detail });
+  return makeProblem(422, "deploy_refused", detail);
+}

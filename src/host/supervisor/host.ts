@@ -1,0 +1,201 @@
+// Control `runtime`: one machine's Ambit: the broker, the front and a gate per deployment, started and ended in order.
+// Nothing here outlives the supervisor: every part is tied to its life by the kernel, and to be sure by the reaper.
+import { availableParallelism } from "node:os";
+import { readFileSync } from "node:fs";
+import type { Release } from "../../controls/manifest/release.ts";
+import type { HostStatus } from "../../controls/wire/control.ts";
+import { BrokerLink } from "./broker-link.ts";
+import { projectRoot } from "./bundle.ts";
+import type { GroupParents } from "./cgroups.ts";
+import { makeGateFolders, removeGateFolders, removeRunFolder } from "./folders.ts";
+import { Gate, type GateHost } from "./gate.ts";
+import type { Listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { Part } from "./part.ts";
+import type { Places } from "./places.ts";
+import { brokerPart, frontPart } from "./plain-parts.ts";
+import type { Programs } from "./programs.ts";
+import { Reaper } from "./reaper.ts";
+import type { Registry } from "./registry.ts";
+import { Slots } from "./slots.ts";
+import { StartRefused } from "./start-refused.ts";
+import type { HostIds } from "./user-ids.ts";
+
+function readVersion(): string {
+  const text = readFileSync(`${projectRoot}/package.json`, "utf8");
+  return String((JSON.parse(text) as { version?: unknown }).version ?? "unknown");
+}
+
+/** What must be there before a host can be: see `openHost`. */
+export interface Opened {
+  readonly places: Places;
+  readonly ids: HostIds;
+  readonly registry: Registry;
+  readonly groups: GroupParents;
+  readonly programs: Programs;
+  /** Shared libraries of workerd. */
+  readonly libraries: readonly string[];
+  readonly listen: Listen;
+  readonly log: Log;
+}
+
+export class Host {
+  readonly places: Places;
+  readonly ids: HostIds;
+  readonly registry: Registry;
+  readonly listen: Listen;
+  readonly log: Log;
+  readonly link: BrokerLink;
+  readonly gateHost: GateHost;
+  /** The gate each deployment should have now, accepted or not. */
+  readonly gates = new Map<string, Gate>();
+  /** Deployments of which a deploy, or the undoing of one, is under way. */
+  readonly busy = new Set<string>();
+  readonly #broker: Part;
+  readonly #front: Part;
+  readonly #reaper: Reaper;
+  /** Sentence by what it is about: itself for the machine, a name for a deployment. */
+  readonly #weaker = new Map<string, string>();
+  readonly #version = readVersion();
+  #stopping = false;
+
+  constructor(opened: Opened) {
+    const { places, ids, registry, groups, programs, libraries, listen, log } = opened;
+    this.places = places;
+    this.ids = ids;
+    this.registry = registry;
+    this.listen = listen;
+    this.log = log;
+    this.#reaper = new Reaper(places.run, places.configs);
+    this.link = new BrokerLink(places.broker.control);
+    const onWeaker = (sentence: string): void => void this.#weaker.set(sentence, sentence);
+    const slots = new Slots(Math.max(2, availableParallelism()));
+    this.gateHost = { places, ids, programs, libraries, groups, log: log, slots, onWeaker };
+    this.#broker = new Part(
+      brokerPart(places, ids, programs, () => this.#tellBroker()),
+      log,
+    );
+    this.#front = new Part(frontPart(places, ids, programs, listen), log);
+    if (!ids.own)
+      onWeaker(
+        `not started as root: broker, front and all gates share user id ${ids.base}, so one that breaks out reaches all`,
+      );
+  }
+
+  /** Starts everything that the registry names. Throws when broker or front cannot start at all. */
+  async start(): Promise<void> {
+    this.#reaper.start();
+    this.#broker.start();
+    this.#front.start();
+    for (const row of this.registry.list()) {
+      if (row.release === undefined) {
+        this.#weaker.set(
+          row.name,
+          `${row.name} does not run: its release was written for another version of Ambit, deploy it again`,
+        );
+        continue;
+      }
+      this.startGate(new Gate(this.gateHost, row, row.release, true));
+    }
+    try {
+      await Promise.all([this.#broker.ready(), this.#front.ready()]);
+    } catch (error) {
+      throw new StartRefused(error instanceof Error ? error.message : String(error));
+    }
+    for (const { name } of this.registry.pending()) {
+      if (this.registry.find(name) === undefined) await this.abandon(name);
+      else void this.#reopen(name);
+    }
+  }
+
+  /** A deploy succeeded: what was said of the release before is over. */
+  forgetWeaker(name: string): void {
+    this.#weaker.delete(name);
+  }
+
+  /** Makes a gate the one its deployment should have, and starts it. Throws when the host is ending. */
+  startGate(gate: Gate): void {
+    if (this.#stopping) throw new Error("Ambit is stopping");
+    // The broker opens its door here, perhaps before the gate's first start.
+    makeGateFolders(this.places, this.ids, gate.name, gate.part.spec.uid);
+    this.gates.set(gate.name, gate);
+    gate.part.start();
+  }
+
+  /** Removes a deployment that never came to be, wholly. Its gate must have stopped. */
+  async abandon(name: string): Promise<void> {
+    this.gates.delete(name);
+    await this.link
+      .close(name)
+      .catch((error: unknown) => this.log.event("door_not_closed", { deployment: name, why: String(error) }));
+    removeGateFolders(this.places, name);
+    this.registry.undo(name);
+  }
+
+  status(): HostStatus {
+    const parts = [this.#broker, this.#front, ...[...this.gates.values()].map((gate) => gate.part)];
+    return {
+      version: this.#version,
+      pid: process.pid,
+      state: this.places.state,
+      url: this.listen.url,
+      weaker: [...this.#weaker.values()],
+      processes: parts.map((part) => ({
+        name: part.spec.name,
+        pid: part.pid,
+        state: part.state,
+        restarts: part.restarts,
+        uid: part.spec.uid,
+        pss: part.readPss(),
+      })),
+    };
+  }
+
+  /** Ends everything in order: no new requests, then the gates, then the broker that they still ask. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#front.stop();
+    await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
+    await this.#broker.stop();
+    this.#reaper.stop();
+    removeRunFolder(this.places);
+    this.registry.close();
+  }
+
+  /**
+   * A deploy was cut off by a kill, perhaps after the gate's ledger had taken the new release for the one that runs. The
+   * release of the registry pins its tools again, so that the ledger knows better; until then it refuses every call.
+   */
+  async #reopen(name: string): Promise<void> {
+    this.busy.add(name);
+    try {
+      const gate = this.gates.get(name);
+      if (gate === undefined) return;
+      await gate.part.ready();
+      await this.link.open(name, gate.release);
+      await gate.pin();
+      this.registry.undo(name);
+      this.log.event("deploy_undone", { deployment: name, release: gate.release.release });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#weaker.set(
+        name,
+        `${name}: a deploy was cut off and the release before it could not be opened again (${why}): deploy it again`,
+      );
+    } finally {
+      this.busy.delete(name);
+    }
+  }
+
+  #tellBroker(): void {
+    for (const gate of this.gates.values()) void this.#open(gate.name, gate.release);
+  }
+
+  async #open(name: string, release: Release): Promise<void> {
+    try {
+      await this.link.open(name, release);
+    } catch (error) {
+      this.log.event("door_not_opened", { deployment: name, why: String(error) });
+    }
+  }
+}

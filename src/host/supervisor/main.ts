@@ -1,0 +1,34 @@
+// Control `runtime`: the supervisor as a process. It holds no key and opens no network socket; it can start, limit and end
+// processes, and if it was started as root it can give them user ids. Its end, however it comes, is the end of all parts.
+import { parseArgs } from "node:util";
+import { parseListen } from "./listen.ts";
+import { openLineWriter, openLog } from "./log.ts";
+import { bringPrograms } from "./programs.ts";
+import { runHost } from "./run.ts";
+import { StartRefused } from "./start-refused.ts";
+
+const usage = "usage: main.ts --listen HOST:PORT [--state DIR]";
+
+function readFlags(): { listen: string; state: string | undefined } {
+  try {
+    const options = { listen: { type: "string" }, state: { type: "string" } } as const;
+    const { values } = parseArgs({ options, strict: true, allowPositionals: false });
+    if (values.listen === undefined) throw new StartRefused(`--listen is missing; ${usage}`);
+    return { listen: values.listen, state: values.state };
+  } catch (error) {
+    throw new StartRefused(error instanceof StartRefused ? error.message : `${(error as Error).message}; ${usage}`);
+  }
+}
+
+try {
+  const { listen, state } = readFlags();
+  const log = openLog(openLineWriter(1));
+  await runHost({ state, listen: parseListen(listen), bring: bringPrograms, log });
+} catch (error) {
+  process.stderr.write(
+    error instanceof StartRefused ? `supervisor: ${error.message}\n` : `${String((error as Error).stack)}\n`,
+  );
+  process.exitCode = 1;
+}
+// Nothing may keep a supervisor that has ended; its lines are out by then.
+setTimeout(() => process.exit(), 2000).unref();

@@ -1,0 +1,84 @@
+// Control `runtime`, `data`: everything before the first process starts: the state folder and its lock, user ids, folders,
+// programs. Whatever an earlier run left behind, because it was killed, is ended and removed here, under the lock, so
+// that it cannot meet what starts now. What is missing on this machine ends the start with a line that says so.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { z } from "zod";
+import { findGroupParents, sweepGroups, type GroupParents } from "./cgroups.ts";
+import { makeHostFolders, makeStateFolder, removeRunFolder } from "./folders.ts";
+import { Host } from "./host.ts";
+import { findLibraries } from "./libraries.ts";
+import type { Listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { requireSandbox, requireTools } from "./machine.ts";
+import { findPlaces, requireSocketPaths, type Places } from "./places.ts";
+import type { Programs } from "./programs.ts";
+import { reapEarlier } from "./reaper.ts";
+import { openRegistry, type Registry } from "./registry.ts";
+import { claimIds, shareOneId, type HostIds } from "./user-ids.ts";
+
+export interface HostOptions {
+  /** Folder of `--state`; undefined for the usual one. */
+  readonly state: string | undefined;
+  readonly listen: Listen;
+  /** Brings the programs to a folder; see `bringPrograms`. */
+  readonly bring: (folder: string) => Promise<Programs>;
+  readonly log: Log;
+}
+
+const uidBaseKey = "uid_base";
+
+function describeHolder(places: Places): string {
+  const pid = existsSync(places.pidFile) ? readFileSync(places.pidFile, "utf8").trim() : "unknown";
+  return `another Ambit (pid ${pid}) runs on ${places.state}: stop it, or choose another folder with --state`;
+}
+
+function claimHostIds(places: Places, registry: Registry, uid: number): HostIds {
+  if (uid !== 0) return shareOneId(uid);
+  const before = registry.readMeta(uidBaseKey);
+  const ids = claimIds(places.state, before === undefined ? undefined : Number(before));
+  registry.writeMeta(uidBaseKey, String(ids.base));
+  return ids;
+}
+
+/** Where an earlier run made its groups: perhaps in another session than ours. */
+function readEarlierGroups(places: Places): string[] {
+  try {
+    return z.array(z.string()).parse(JSON.parse(readFileSync(places.cgroupsFile, "utf8")));
+  } catch {
+    return [];
+  }
+}
+
+/** Ends and removes what an earlier run left, then makes the folders of this one. */
+async function takeOver(places: Places, ids: HostIds, groups: GroupParents): Promise<void> {
+  const now = [groups.memory, groups.pids].filter((folder) => folder !== null);
+  if (existsSync(places.pidFile)) await reapEarlier(places.configs);
+  await sweepGroups(places.id, [...now, ...readEarlierGroups(places)]);
+  makeHostFolders(places, ids);
+  writeFileSync(places.pidFile, `${process.pid}\n`, { mode: 0o600 });
+  writeFileSync(places.cgroupsFile, JSON.stringify(now), { mode: 0o600 });
+}
+
+/** Opens the state folder, takes its lock and makes everything ready; starts nothing yet. */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const uid = process.getuid?.() ?? -1;
+  requireTools();
+  makeStateFolder(findPlaces(options.state, uid, process.env), uid);
+  const places = findPlaces(options.state, uid, process.env);
+  requireSocketPaths(places);
+  const registry = openRegistry(places.registry, () => describeHolder(places));
+  try {
+    const ids = claimHostIds(places, registry, uid);
+    const groups = findGroupParents(places.id);
+    await takeOver(places, ids, groups);
+    const programs = await options.bring(places.programs);
+    const libraries = findLibraries(programs.workerd);
+    requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
+    const { listen, log } = options;
+    return new Host({ places, ids, registry, groups, programs, libraries, listen, log });
+  } catch (error) {
+    removeRunFolder(places);
+    registry.close();
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+// Control `runtime`: broker and front as supervised parts. Both are plain processes with a user id of their own; what
+// they may do is decided by the folders they may enter and by having neither a capability nor a way to gain one.
+import { launchPlain } from "./launch.ts";
+import type { Listen } from "./listen.ts";
+import type { PartSpec } from "./part.ts";
+import type { Places } from "./places.ts";
+import { probeHealth, type Target } from "./probe.ts";
+import type { Programs } from "./programs.ts";
+import type { HostIds } from "./user-ids.ts";
+
+interface Plain {
+  readonly name: string;
+  readonly uid: number;
+  readonly graceMs: number;
+  readonly openFiles: number;
+  readonly argv: readonly string[];
+  readonly target: Target;
+  /** Line after which it may be asked how it is; undefined when its socket can be nobody else's. */
+  readonly listening?: RegExp;
+  onReady?(): void;
+}
+
+function askToEnd(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It has ended.
+  }
+}
+
+function plainPart(ids: HostIds, plain: Plain): PartSpec {
+  const { name, uid, graceMs, openFiles, argv, target, listening, onReady } = plain;
+  let listens = false;
+  return {
+    name,
+    uid,
+    graceMs,
+    start: () => {
+      listens = listening === undefined;
+      return launchPlain({ uid: ids.own ? uid : null, cgroups: [], openFiles, processes: null, argv });
+    },
+    onLine: (line) => void (listens ||= listening?.test(line) === true),
+    probe: async (timeoutMs, signal) => {
+      if (!listens) throw new Error("does not listen yet");
+      await probeHealth(target, timeoutMs, signal);
+    },
+    terminate: askToEnd,
+    clear: () => Promise.resolve(),
+    polledMemory: () => null,
+    ...(onReady === undefined ? {} : { onReady }),
+  };
+}
+
+/** The broker; `onReady` is called after every start, when it knows no deployment yet. */
+export function brokerPart(places: Places, ids: HostIds, programs: Programs, onReady: () => void): PartSpec {
+  return plainPart(ids, {
+    name: "broker",
+    uid: ids.broker,
+    // It takes up to 10 s to see calls end that were sent already, so that their outcome is known.
+    graceMs: 11_000,
+    openFiles: 16_384,
+    argv: [programs.node, programs.broker, "--state", places.broker.state, "--run", places.run],
+    target: { socketPath: places.broker.control },
+    onReady,
+  });
+}
+
+/** The front; it lets requests under way end, so it gets longer. */
+export function frontPart(places: Places, ids: HostIds, programs: Programs, listen: Listen): PartSpec {
+  return plainPart(ids, {
+    name: "front",
+    uid: ids.front,
+    graceMs: 12_000,
+    openFiles: 16_384,
+    argv: [programs.node, programs.front, "--run", places.run, "--listen", listen.text],
+    target: { host: listen.host, port: listen.port },
+    // Whoever holds the port already might answer in its place.
+    listening: /"event":"listening"/,
+  });
+}

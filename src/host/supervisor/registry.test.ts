@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
+import { makeRelease } from "./fixtures/stand.ts";
+import { openRegistry, registryVersion, type Registry } from "./registry.ts";
+import { StartRefused } from "./start-refused.ts";
+
+const scratch = mkdtempSync("/tmp/ambit-registry-");
+after(() => rmSync(scratch, { recursive: true }));
+let number = 0;
+const fresh = (): string => join(scratch, `${number++}.sqlite`);
+const open = (path: string): Registry => openRegistry(path, () => "another one runs");
+
+const row = { name: "alpha", uid: 66_010, tokenDigest: "d", tokenId: "i", created: "2026-01-01T00:00:00Z" };
+
+test("a second opening is refused with the words given, and passes once the first has closed", () => {
+  const path = fresh();
+  const first = open(path);
+  assert.throws(() => open(path), new StartRefused("another one runs"));
+  first.close();
+  open(path).close();
+});
+
+test("only its owner may read the file", () => {
+  const path = fresh();
+  open(path).close();
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
+test("a registry of this schema opens and one of the next is refused", () => {
+  const path = fresh();
+  open(path).close();
+  const db = new DatabaseSync(path);
+  db.exec(`pragma user_version = ${registryVersion + 1}`);
+  db.close();
+  assert.throws(() => open(path), /written by a newer Ambit/);
+});
+
+test("a file that is no database is refused in plain words", () => {
+  const path = fresh();
+  writeFileSync(path, "root:x:0:0:root:/root:/bin/bash\n".repeat(200));
+  assert.throws(() => open(path), StartRefused);
+});
+
+test("a deployment that was only begun is not listed; committed it is, and no longer pending", () => {
+  const registry = open(fresh());
+  registry.begin("alpha", 66_010);
+  assert.deepEqual(registry.list(), []);
+  assert.deepEqual(registry.pending(), [{ name: "alpha", uid: 66_010 }]);
+  registry.commit({ ...row, release: makeRelease("alpha") });
+  assert.deepEqual(registry.pending(), []);
+  assert.deepEqual(registry.find("alpha"), { ...row, release: makeRelease("alpha") });
+  registry.close();
+});
+
+test("a new release keeps user id, token and date of the first", () => {
+  const registry = open(fresh());
+  registry.commit({ ...row, release: makeRelease("alpha") });
+  const other = { name: "alpha", uid: 1, tokenDigest: "other", tokenId: "other", created: "other" };
+  registry.commit({ ...other, release: makeRelease("alpha", "second") });
+  assert.deepEqual(registry.list(), [{ ...row, release: makeRelease("alpha", "second") }]);
+  registry.close();
+});
+
+test("a release that this version cannot read is listed as one that cannot run, beside the others", () => {
+  const path = fresh();
+  const registry = open(path);
+  registry.commit({ ...row, release: makeRelease("alpha") });
+  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") });
+  registry.close();
+  const db = new DatabaseSync(path);
+  db.exec(`update deployments set release = '{"v":2}' where name = 'alpha'`);
+  db.close();
+  const again = open(path);
+  assert.deepEqual(
+    again.list().map(({ name, release }) => [name, release?.manifest.name]),
+    [
+      ["alpha", undefined],
+      ["beta", "beta"],
+    ],
+  );
+  again.close();
+});
+
+test("user ids of begun and of running deployments count as used, those of undone ones do not", () => {
+  const registry = open(fresh());
+  registry.begin("alpha", 66_010);
+  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") });
+  assert.deepEqual([...registry.usedUids()].sort(), [66_010, 66_011]);
+  registry.undo("alpha");
+  assert.deepEqual([...registry.usedUids()], [66_011]);
+  registry.close();
+});

@@ -1,0 +1,151 @@
+// Control `runtime`, `data`: what is deployed on this machine, and the lock that makes one supervisor the only one on a
+// state folder. The lock is SQLite's own file lock, so it goes with the process, however that dies. A deployment's row
+// is written last: whatever is killed in the middle of a deploy, the row names a release that worked.
+import { chmodSync, closeSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { releaseSchema, type Release } from "../../controls/manifest/release.ts";
+import { StartRefused } from "./start-refused.ts";
+
+export const registryVersion = 1;
+
+export interface DeploymentRow {
+  readonly name: string;
+  readonly uid: number;
+  /** Undefined when it was stored by a version whose releases this one does not read: then it cannot run. */
+  readonly release: Release | undefined;
+  /** SHA-256, hex, of the channel token; the token itself is nowhere. */
+  readonly tokenDigest: string;
+  readonly tokenId: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+}
+
+const tables = `
+  create table if not exists meta (key text primary key, value text not null) strict;
+  create table if not exists deployments (
+    name text primary key, uid integer not null, release text not null,
+    token_digest text not null, token_id text not null, created text not null
+  ) strict;
+  create table if not exists pending (name text primary key, uid integer not null) strict;
+`;
+
+const rowSchema = z.object({
+  name: z.string(),
+  uid: z.int(),
+  release: z.string(),
+  token_digest: z.string(),
+  token_id: z.string(),
+  created: z.string(),
+});
+const pendingSchema = z.object({ name: z.string(), uid: z.int() });
+export type PendingRow = z.infer<typeof pendingSchema>;
+
+function parseRow(row: unknown): DeploymentRow {
+  const { name, uid, release, token_digest, token_id, created } = rowSchema.parse(row);
+  const parsed = releaseSchema.safeParse(JSON.parse(release));
+  return { name, uid, release: parsed.data, tokenDigest: token_digest, tokenId: token_id, created };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
+}
+
+/** Opens and locks the registry; `whoRuns` finishes the sentence when another supervisor has it. */
+export function openRegistry(path: string, whoRuns: () => string): Registry {
+  closeSync(openSync(path, "a", 0o600));
+  chmodSync(path, 0o600);
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec("pragma locking_mode = exclusive; pragma synchronous = full; begin exclusive; commit;");
+    const version = Number(db.prepare("pragma user_version").get()?.["user_version"] ?? 0);
+    if (version > registryVersion) {
+      throw new StartRefused(
+        `${path} was written by a newer Ambit (schema ${version}, this one knows ${registryVersion}): start that one`,
+      );
+    }
+    db.exec(`begin; ${tables} pragma user_version = ${registryVersion}; commit;`);
+  } catch (error) {
+    db.close();
+    if (isBusy(error)) throw new StartRefused(whoRuns());
+    if (error instanceof StartRefused) throw error;
+    throw new StartRefused(
+      `${path} cannot be used (${String(error)}): restore it from a backup, or free space on its disk`,
+    );
+  }
+  return new Registry(db);
+}
+
+/** The registry of one state folder; every method is one committed transaction. */
+export class Registry {
+  readonly #db: DatabaseSync;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  list(): DeploymentRow[] {
+    return this.#db.prepare("select * from deployments order by name").all().map(parseRow);
+  }
+
+  find(name: string): DeploymentRow | undefined {
+    const row = this.#db.prepare("select * from deployments where name = ?").get(name);
+    return row === undefined ? undefined : parseRow(row);
+  }
+
+  /** Deploys that were begun and neither finished nor undone, for example because the host was killed. */
+  pending(): PendingRow[] {
+    return this.#db
+      .prepare("select name, uid from pending order by name")
+      .all()
+      .map((row) => pendingSchema.parse(row));
+  }
+
+  usedUids(): Set<number> {
+    const rows = this.#db.prepare("select uid from deployments union select uid from pending").all();
+    return new Set(rows.map((row) => Number(row["uid"])));
+  }
+
+  /** Writes down that a deploy begins; for a new deployment this also reserves its user id. */
+  begin(name: string, uid: number): void {
+    this.#db.prepare("insert or replace into pending (name, uid) values (?, ?)").run(name, uid);
+  }
+
+  /** Makes a release the one that runs, from now on and after every restart. */
+  commit(row: DeploymentRow & { readonly release: Release }): void {
+    this.#db.exec("begin immediate");
+    try {
+      this.#db
+        .prepare(
+          `insert into deployments (name, uid, release, token_digest, token_id, created) values (?, ?, ?, ?, ?, ?)
+           on conflict (name) do update set release = excluded.release`,
+        )
+        .run(row.name, row.uid, JSON.stringify(row.release), row.tokenDigest, row.tokenId, row.created);
+      this.#db.prepare("delete from pending where name = ?").run(row.name);
+      this.#db.exec("commit");
+    } catch (error) {
+      this.#db.exec("rollback");
+      throw error;
+    }
+  }
+
+  /** Writes down that a deploy was undone: of a new deployment nothing is left, of an older one the release before runs. */
+  undo(name: string): void {
+    this.#db.prepare("delete from pending where name = ?").run(name);
+  }
+
+  readMeta(key: string): string | undefined {
+    const row = this.#db.prepare("select value from meta where key = ?").get(key);
+    return row === undefined ? undefined : String(row["value"]);
+  }
+
+  writeMeta(key: string, value: string): void {
+    this.#db
+      .prepare("insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value")
+      .run(key, value);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
