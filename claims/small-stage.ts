@@ -67,7 +67,7 @@ export async function setSmallStage(options: SmallStageOptions): Promise<SmallSt
     const { release } = loadRelease(join(folder, "agent.yaml"));
     const { token } = await ask<z.infer<typeof deployAnswer>>("PUT", `/v1/deployments/${name}`, { release });
     const stage: Stage = {
-      ...{ name, url: host.url, token: token ?? "", erpFile: folder, host, stop },
+      ...{ name, url: host.url, token: token ?? "", erpFile: folder, host, stop, obeys: true },
       client: new ChannelClient(host.url, name, token ?? "", "amy"),
       ask: (method, path, body) => ask(method, `/v1/deployments/${name}/gate/${path}`, body),
     };

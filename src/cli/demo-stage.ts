@@ -33,6 +33,8 @@ export interface Stage {
   readonly name: string;
   readonly url: string;
   readonly token: string;
+  /** True when the model is the scripted one, which obeys any order it reads; a real one may know better. */
+  readonly obeys: boolean;
   /** The ERP's own SQLite file: what really happened. */
   readonly erpFile: string;
   readonly host: RunningHost;
@@ -86,7 +88,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const { token } = answer;
     if (token === null) throw new CommandError(`${name} is deployed on ${options.state} already; give the demo an empty --state DIR`);
     return {
-      ...{ name, url: host.url, token, erpFile, host, stop },
+      ...{ name, url: host.url, token, erpFile, host, stop, obeys: options.model === undefined },
       client: new ChannelClient(host.url, name, token, "amy@acme.example"),
       ask: (method, path, body) => asked(method, `/v1/deployments/${name}/gate/${path}`, { body }) as Promise<never>,
     };
