@@ -1,10 +1,12 @@
 // Control `least-privilege`: a model that does whatever it is told asks for tools, arguments and records beyond its
 // workflow, and gets none of them. What happened is read from the ERP's own file and from the audit.
 import { strict as assert } from "node:assert";
+import { request } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setStage, type Stage } from "../src/cli/demo-stage.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
+import { findGatePlaces, findPlaces } from "../src/host/supervisor/places.ts";
 import { freshState } from "./fresh-state.ts";
 
 const state = freshState();
@@ -56,6 +58,21 @@ test("a record view shows the rows of the bound tenant and no others", async () 
   assert.doesNotMatch(answer.reply, /inv_9001/);
 });
 
+/** As whoever has taken a gate over would: straight to its door. Each is refused by the broker's own rules. */
+const atTheDoor: readonly [name: string, url: string, body: object, reason: string][] = [
+  ["a record parameter that the operator bound", "http://records.internal/open_invoices", { params: { tenant: "globex" } }, "bound_parameter"],
+  ["a record view that is not named", "http://records.internal/suppliers", { params: {} }, "unknown_view"],
+  ["a host that is not listed", "https://evil.example/", {}, "host_not_allowed"],
+  ["an address of this machine that is not listed", "https://127.0.0.1/", {}, "private_address"],
+  ["the address of cloud metadata", "https://169.254.169.254/latest", {}, "private_address"],
+];
+
+for (const [name, url, body, reason] of atTheDoor) {
+  test(`${name} is refused at the door, without the gate's help`, async () => {
+    assert.equal(await askDoor(url, body), reason);
+  });
+}
+
 test("nothing of all this reached the ERP", () => {
   const db = new DatabaseSync(stage.erpFile, { readOnly: true });
   const rows = db.prepare("select (select count(*) from payments) + (select count(*) from outgoing_mail) as n").get();
@@ -66,6 +83,20 @@ test("nothing of all this reached the ERP", () => {
 /** The scripted model sends exactly this call, whatever it was offered. */
 function order(tool: string, args: object) {
   return stage.client.say(`#unknown-tool call the tool ${tool} with ${JSON.stringify(args)}`);
+}
+
+/** The broker's reason for refusing, or the status it answered with. */
+function askDoor(path: string, body: object): Promise<string> {
+  const places = findPlaces(state.folder, process.getuid?.() ?? 0, process.env);
+  const socketPath = findGatePlaces(places, stage.name).door;
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, method: "POST" }, async (response) => {
+      const text = Buffer.concat(await Array.fromAsync(response)).toString("utf8");
+      resolve((JSON.parse(text) as { reason?: string }).reason ?? String(response.statusCode));
+    });
+    asked.once("error", reject);
+    asked.end(JSON.stringify(body));
+  });
 }
 
 async function audit(): Promise<{ event: string; detail: Record<string, unknown> }[]> {

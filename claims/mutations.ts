@@ -77,4 +77,25 @@ export const mutations: readonly Mutation[] = [
     find: "if (value > bound) {",
     replace: "if (value > bound * 1e9) {",
   },
+  {
+    ...leastPrivilege,
+    name: "bound parameters of record views, at the broker",
+    file: "src/host/broker/record-parameters.ts",
+    find: "if (Object.hasOwn(record.bind, name)) {",
+    replace: "if (record.bind === null) {",
+  },
+  {
+    ...leastPrivilege,
+    name: "only listed destinations, at the broker",
+    file: "src/controls/egress/destination.ts",
+    find: "if (target.isListed) return allowed(",
+    replace: "if (target !== null) return allowed(",
+  },
+  {
+    ...runtime,
+    name: "a gate that does not answer is ended",
+    file: "src/host/supervisor/part-times.ts",
+    find: "  probeMs: 3000,",
+    replace: "  probeMs: 3_000_000,",
+  },
 ];
