@@ -105,13 +105,17 @@ test("a gate that spins for ever is ended and started again, while its neighbour
   const before = await engineOf("one");
   // Stopped is what a spinning event loop looks like from outside: alive, and deaf.
   process.kill(before, "SIGSTOP");
-  const slow = AbortSignal.timeout(25_000);
-  while ((await engineOf("one").catch(() => before)) === before) {
-    assert.equal((await two.stage.client.say("hello")).state, "done");
-    assert.ok(!slow.aborted, "the deaf gate was not ended within 25 s");
-    await pause(500);
+  try {
+    const limit = AbortSignal.timeout(20_000);
+    while ((await engineOf("one").catch(() => before)) === before) {
+      assert.equal((await two.stage.client.say("hello")).state, "done");
+      assert.ok(!limit.aborted, "the deaf gate was not ended within 20 s");
+      await pause(500);
+    }
+    assert.equal((await one.stage.client.say("hello")).state, "done");
+  } finally {
+    continueProcess(before);
   }
-  assert.equal((await one.stage.client.say("hello")).state, "done");
 });
 
 test("broker and front restart alone", async () => {
@@ -147,6 +151,15 @@ async function engineOf(name: string): Promise<number> {
     await pause(20);
   }
   throw new Error(`the gate ${name} has no engine`);
+}
+
+/** For the run in which nobody ended it: what follows shall not wait for a deaf gate. */
+function continueProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // It was ended, as it must be.
+  }
 }
 
 function commandOf(pid: number): string {
