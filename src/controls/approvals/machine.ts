@@ -20,7 +20,7 @@ export const transitions: Record<ApprovalState, Partial<Record<ApprovalEvent, Ap
 
 /** The state after `event`, or why it may not happen. */
 export function decideTransition(state: ApprovalState, event: ApprovalEvent): ApprovalState | Refusal {
-  const next = transitions[state][event];
+  const next = Object.hasOwn(transitions[state], event) ? transitions[state][event] : undefined;
   if (next) return next;
   return { control: "review", reason: "wrong_state", message: `a call that is ${state} cannot ${event}` };
 }

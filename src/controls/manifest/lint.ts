@@ -1,6 +1,9 @@
 // Control `least-privilege`, `review`: what a well-formed deployment file still gets wrong. Pure. Each finding names the
 // field and the fix; an `error` stops `check` and `deploy`, a `warning` is printed and goes on.
+import { decidePlan } from "../egress/destination.ts";
+import { modelName } from "./model-name.ts";
 import type { Contract, Manifest } from "./schema.ts";
+import { findSqlFaults, sqlParameters } from "./sql-parameters.ts";
 
 export interface Finding {
   readonly level: "error" | "warning";
@@ -11,7 +14,7 @@ export interface Finding {
 /** Everything wrong or weak in a parsed deployment file. */
 export function lintManifest(manifest: Manifest): Finding[] {
   return [
-    ...lintAddresses(manifest),
+    ...lintEgress(manifest),
     ...lintNames(manifest),
     ...Object.entries(manifest.servers).flatMap(([server, { tools }]) =>
       Object.entries(tools).flatMap(([tool, contract]) => lintContract(`servers.${server}.tools.${tool}`, contract)),
@@ -25,15 +28,34 @@ function error(field: string, message: string): Finding {
   return { level: "error", field, message };
 }
 
+function warning(field: string, message: string): Finding {
+  return { level: "warning", field, message };
+}
+
+/** A rule that can never take effect is a mistake, and the broker would only say so when it is used. */
+function lintEgress(manifest: Manifest): Finding[] {
+  const plain = lintAddresses(manifest);
+  if (plain.length > 0) return plain;
+  const plan = decidePlan(manifest);
+  if (plan.verdict === "allow") return [];
+  const { field = "egress", message } = plan.refusal;
+  return [error(field, message.replace(`${field}: `, ""))];
+}
+
 function lintAddresses(manifest: Manifest): Finding[] {
   const urls: [string, string][] = [["agent.model.base_url", manifest.agent.model.base_url]];
   for (const [name, server] of Object.entries(manifest.servers)) urls.push([`servers.${name}.url`, server.url]);
   return urls.flatMap(([field, text]) => {
     const url = new URL(text);
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
-    const listed = manifest.egress.allow_internal.includes(`${url.hostname}:${port}`);
+    const listed = manifest.egress.allow_internal.some((place) => place.toLowerCase() === `${url.hostname}:${port}`);
     if (listed || url.protocol === "https:") return [];
-    return [error(field, `http:// is for this machine or network only: add "${url.hostname}:${port}" to egress.allow_internal`)];
+    return [
+      error(
+        field,
+        `http:// is for this machine or network only: add "${url.hostname}:${port}" to egress.allow_internal`,
+      ),
+    ];
   });
 }
 
@@ -44,9 +66,11 @@ function lintNames(manifest: Manifest): Finding[] {
   for (const [name, server] of Object.entries(manifest.servers)) {
     for (const tool of Object.keys(server.tools)) {
       const field = `servers.${name}.tools.${tool}`;
-      const other = seen.get(tool);
-      if (other) findings.push(error(field, `the name "${tool}" is taken by ${other}; the model could not tell them apart`));
-      seen.set(tool, field);
+      const shown = modelName(tool);
+      const other = seen.get(shown);
+      if (other)
+        findings.push(error(field, `the name "${shown}" is taken by ${other}; the model could not tell them apart`));
+      seen.set(shown, field);
     }
   }
   return findings;
@@ -63,11 +87,16 @@ function lintContract(field: string, contract: Contract): Finding[] {
   }
   for (const key of Object.keys(bind)) {
     if (authority.includes(key) || payload.includes(key)) {
-      findings.push(error(`${field}.bind.${key}`, `is bound and therefore never the model's: remove it from authority and payload`));
+      findings.push(
+        error(`${field}.bind.${key}`, `is bound and therefore never the model's: remove it from authority and payload`),
+      );
     }
   }
   for (const key of authority.filter((name) => payload.includes(name))) {
     findings.push(error(`${field}.authority`, `"${key}" stands under authority and payload; choose one`));
+  }
+  if (!Number.isInteger(max["per_day"] ?? 0)) {
+    findings.push(error(`${field}.max.per_day`, "is a number of calls: make it whole"));
   }
   for (const key of Object.keys(max)) {
     if (key !== "per_day" && !authority.includes(key)) {
@@ -77,18 +106,9 @@ function lintContract(field: string, contract: Contract): Finding[] {
   return findings;
 }
 
-const parameter = /(?<![:\w]):([a-z_][a-z0-9_]*)/gi;
-
-/** Names of the `:parameters` of a SQL text, string literals and comments left out. */
-export function sqlParameters(sql: string): string[] {
-  const bare = sql.replace(/'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//g, " ");
-  return [...new Set([...bare.matchAll(parameter)].map((match) => match[1] ?? ""))];
-}
-
 function lintRecord(field: string, record: Manifest["records"][string]): Finding[] {
   const findings: Finding[] = [];
-  if (!/^\s*(select|with)\b/i.test(record.sql)) findings.push(error(`${field}.sql`, "must be one SELECT"));
-  if (/;\s*\S/.test(record.sql)) findings.push(error(`${field}.sql`, "must be one statement"));
+  for (const fault of findSqlFaults(record.sql)) findings.push(error(`${field}.sql`, fault));
   const names = sqlParameters(record.sql);
   for (const key of Object.keys(record.bind)) {
     if (!names.includes(key)) findings.push(error(`${field}.bind.${key}`, `:${key} does not stand in the SQL`));
@@ -96,12 +116,22 @@ function lintRecord(field: string, record: Manifest["records"][string]): Finding
   return findings;
 }
 
-/** What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. */
+/**
+ * What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. A second person
+ * that would never be asked for is an error: whoever wrote it believes in it.
+ */
 function notEnforced(manifest: Manifest): Finding[] {
-  const fields: [string, boolean][] = [
-    ["limits.messages_per_user", manifest.limits.messages_per_user !== undefined],
-    ["limits.usd_per_day", manifest.limits.usd_per_day !== undefined],
+  const { limits, servers } = manifest;
+  const contracts = Object.entries(servers).flatMap(([server, { tools }]) =>
+    Object.entries(tools).map(([tool, { review }]) => ({ field: `servers.${server}.tools.${tool}.review`, review })),
+  );
+  const several = contracts.filter(({ review }) => (review?.count ?? 1) > 1);
+  const role = contracts.find(({ review }) => review !== undefined);
+  const read = "is read but not enforced by this version";
+  return [
+    ...several.map(({ field }) => error(`${field}.count`, "this version asks one person: it cannot be more than 1")),
+    ...(limits.messages_per_user === undefined ? [] : [warning("limits.messages_per_user", read)]),
+    ...(limits.usd_per_day === undefined ? [] : [warning("limits.usd_per_day", read)]),
+    ...(role ? [warning(`${role.field}.by`, `${read}: whoever may approve on this host may decide`)] : []),
   ];
-  const said = fields.filter(([, present]) => present);
-  return said.map(([field]) => ({ level: "warning", field, message: "is read but not enforced by this version" }));
 }

@@ -4,7 +4,9 @@
 import { LineCounter, parseDocument, isMap, isScalar, type Document, type Node, type Pair } from "yaml";
 import type { z } from "zod";
 import { closest } from "./closest.ts";
+import { printable } from "./printable.ts";
 import { manifestSchema, maxManifestBytes, type Manifest } from "./schema.ts";
+import { findYamlFault } from "./yaml-faults.ts";
 
 /** One thing wrong with a file. `line` and `column` are 1-based; 0 when the file as a whole is at fault. */
 export interface FileProblem {
@@ -18,30 +20,35 @@ export type ParsedManifest = { readonly manifest: Manifest } | { readonly proble
 
 const maxProblems = 20;
 
+/**
+ * Duplicate keys are looked for afterwards, by us: the parser compares each key with each (20 s for 30,000 keys). And it
+ * would write an excerpt of the file for each of 100,000 errors (15 s), of which one is shown.
+ */
+const options = { uniqueKeys: false, prettyErrors: false, version: "1.2", stringKeys: true } as const;
+
 /** Parses the text of an `agent.yaml` (YAML 1.2, of which JSON is a subset). Never throws. */
 export function parseManifest(text: string): ParsedManifest {
-  const size = new TextEncoder().encode(text).byteLength;
-  if (size > maxManifestBytes) {
-    return whole(`the file has ${size} bytes; at most ${maxManifestBytes} are read. Move long text into instructions`);
+  // A character is one byte at least: a far too long text is not encoded only to be measured.
+  if (text.length > maxManifestBytes || new TextEncoder().encode(text).byteLength > maxManifestBytes) {
+    return whole(`the file is over ${maxManifestBytes} bytes. Move long text into the instructions file`);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, version: "1.2", stringKeys: true });
-  const broken = document.errors[0];
-  if (broken) {
-    const at = lines.linePos(broken.pos[0]);
-    const said = broken.message.split(" at line")[0] ?? broken.message;
-    return { problems: [{ line: at.line, column: at.col, field: "", message: `not valid YAML: ${said}` }] };
-  }
-  let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 50 });
+    const document = parseDocument(text, { ...options, lineCounter: lines });
+    const fault = findYamlFault(document, lines);
+    if (fault) return { problems: [{ field: "", ...fault }] };
+    return parseValue(document.toJS({ maxAliasCount: 50 }), document, lines);
   } catch {
-    return whole("too many YAML aliases; write the values out");
+    return whole("not valid YAML: nested too deeply or with too many aliases; write the values out");
   }
+}
+
+function parseValue(value: unknown, document: Document, lines: LineCounter): ParsedManifest {
+  if (value === null || value === undefined) return whole("the file is empty");
   const parsed = manifestSchema.safeParse(value, { reportInput: true });
   if (parsed.success) return { manifest: parsed.data };
-  const problems = parsed.error.issues.flatMap((issue) => explainIssue(issue, document, lines));
-  return { problems: problems.slice(0, maxProblems) };
+  const issues = parsed.error.issues.slice(0, maxProblems);
+  return { problems: issues.flatMap((issue) => explainIssue(issue, document, lines)).slice(0, maxProblems) };
 }
 
 function whole(message: string): ParsedManifest {
@@ -50,20 +57,21 @@ function whole(message: string): ParsedManifest {
 
 function explainIssue(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): FileProblem[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, maxProblems).map((key) => {
       const path = [...issue.path, key];
       const guess = closest(key, knownKeys(issue.path));
-      const message = `unknown key "${key}"${guess ? `; did you mean "${guess}"?` : ""}`;
+      const message = `unknown key "${printable(key)}"${guess ? `; did you mean "${guess}"?` : ""}`;
       return { ...position(path, document, lines), field: dotted(path), message };
     });
   }
-  if (issue.code === "invalid_key" && issue.issues[0]) {
-    const path = issue.path;
-    return [{ ...position(path, document, lines), field: dotted(path), message: `bad name: ${issue.issues[0].message}` }];
-  }
-  const missing = issue.code === "invalid_type" && issue.input === undefined;
-  const message = missing ? "is missing" : issue.message.replace(/^Invalid input: /, "");
-  return [{ ...position(issue.path, document, lines), field: dotted(issue.path), message }];
+  const { path } = issue;
+  return [{ ...position(path, document, lines), field: dotted(path), message: explain(issue) }];
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key" && issue.issues[0]) return `bad name: ${issue.issues[0].message}`;
+  if (issue.input === undefined) return "is missing";
+  return issue.message.replace(/^Invalid input: /, "").replace("expected record", "expected object");
 }
 
 /** Position of the deepest node of `path` that the file really has. */
@@ -113,5 +121,5 @@ function memberOf(schema: unknown, key: string): unknown {
 }
 
 function dotted(path: readonly PropertyKey[]): string {
-  return path.map(String).join(".");
+  return path.map((step) => printable(String(step))).join(".");
 }

@@ -1,6 +1,6 @@
 // Control `least-privilege`, `redeploys`: what one deployment can read, change and expose, computed from its file alone,
 // so that an operator and a reviewer see the same lines. Nothing a model or a server says enters here.
-import type { Contract, Manifest } from "./schema.ts";
+import type { Contract, Manifest, RecordView } from "./schema.ts";
 
 export interface AuthoritySummary {
   readonly name: string;
@@ -30,12 +30,14 @@ export function summarizeAuthority(manifest: Manifest): AuthoritySummary {
   return {
     name: manifest.name,
     purpose: manifest.purpose,
-    reads: [...Object.keys(manifest.records).map((view) => `records.${view}`), ...tools.flatMap(describeRead)],
+    reads: [...Object.entries(manifest.records).map(describeView), ...tools.flatMap(describeRead)],
     changes: acts.filter((tool) => !waits(tool)).map(({ label, contract }) => `${label} (${contract.effect})`),
     asks: tools.filter(waits).map(describeReview),
     exposes: [
       `model ${manifest.agent.model.name} at ${manifest.agent.model.base_url}`,
-      ...outward.map(({ label, contract }) => `${label} (${contract.effect}${waits({ contract }) ? ", after a person" : ""})`),
+      ...outward.map(
+        ({ label, contract }) => `${label} (${contract.effect}${waits({ contract }) ? ", after a person" : ""})`,
+      ),
       ...manifest.egress.allow,
       ...manifest.egress.allow_internal.map((place) => `${place} (internal)`),
     ],
@@ -45,10 +47,17 @@ export function summarizeAuthority(manifest: Manifest): AuthoritySummary {
   };
 }
 
+function describeView([view, record]: [string, RecordView]): string {
+  return withUntrusted(`records.${view} of ${record.file}`, record.returns);
+}
+
 function describeRead({ label, contract }: { label: string; contract: Contract }): string[] {
-  if (contract.effect !== "read") return [];
-  const untrusted = Object.entries(contract.returns).flatMap(([field, kind]) => (kind === "untrusted" ? [field] : []));
-  return [untrusted.length > 0 ? `${label} (untrusted: ${untrusted.join(", ")})` : label];
+  return contract.effect === "read" ? [withUntrusted(label, contract.returns)] : [];
+}
+
+function withUntrusted(label: string, returns: Contract["returns"]): string {
+  const untrusted = Object.keys(returns).filter((field) => returns[field] === "untrusted");
+  return untrusted.length > 0 ? `${label} (untrusted: ${untrusted.join(", ")})` : label;
 }
 
 function describeReview({ label, contract }: { label: string; contract: Contract }): string {

@@ -44,8 +44,10 @@ function notPinned(call: ToolCall): Refusal {
 function overMaximum(args: JsonObject, contract: Contract): Refusal | undefined {
   for (const [field, bound] of Object.entries(contract.max)) {
     if (field === "per_day") continue;
+    // Left out, it would be whatever the server makes of that: often the whole amount.
+    if (!Object.hasOwn(args, field))
+      return badArguments(field, "has a limit in the deployment file, so it must be given");
     const value: Json | undefined = args[field];
-    if (value === undefined) continue;
     if (typeof value !== "number" || !Number.isFinite(value)) return badArguments(field, "must be a number");
     if (value < 0) return badArguments(field, "must not be negative");
     if (value > bound) {

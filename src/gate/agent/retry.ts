@@ -1,5 +1,6 @@
 // Asking a model again is safe, because an answer only becomes a step once it is in the journal; no tool call is ever
-// repeated here.
+// repeated here. A model's server wants to be waited for without end, or to be asked without end: neither goes past the
+// deadline, whether the attempt honours its signal or not.
 import { ModelError, type ModelAnswer } from "./model.ts";
 
 export const maxAttempts = 4;
@@ -16,11 +17,24 @@ export async function askWithRetries(
     const left = deadline - Date.now();
     if (left <= 0) throw new ModelError("the turn ran out of time", false);
     try {
-      return await ask(AbortSignal.timeout(Math.min(attemptMs, left)));
+      return await endWith(AbortSignal.timeout(Math.min(attemptMs, left)), ask);
     } catch (thrown) {
       if (!(thrown instanceof ModelError) || !thrown.retry || attempt === maxAttempts) throw thrown;
       const pause = Math.max(thrown.waitMs, firstPauseMs * 2 ** (attempt - 1));
-      await new Promise((resolve) => setTimeout(resolve, Math.min(pause, Math.max(0, deadline - Date.now()))));
+      // A pause that ends after the deadline would only hide why the model did not answer.
+      if (Date.now() + pause >= deadline) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
+  }
+}
+
+async function endWith(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<ModelAnswer>): Promise<ModelAnswer> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const end = () => reject(new ModelError("the model did not answer in time", true));
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await Promise.race([ask(signal), promise]);
+  } finally {
+    signal.removeEventListener("abort", end);
   }
 }

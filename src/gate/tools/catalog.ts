@@ -3,8 +3,9 @@
 import type { JsonObject, Refusal } from "../../boundary.ts";
 import { hashTool } from "../../controls/approvals/action.ts";
 import { contract as contractSchema, type Contract } from "../../controls/manifest/schema.ts";
-import { sqlParameters } from "../../controls/manifest/lint.ts";
+import { modelName } from "../../controls/manifest/model-name.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import { sqlParameters } from "../../controls/manifest/sql-parameters.ts";
 import { parseToolSchema, withoutProperties, type ToolSchema } from "../../controls/policy/tool-schema.ts";
 import type { Pin } from "../ledger/pin-store.ts";
 
@@ -24,11 +25,6 @@ export interface CatalogTool {
   readonly checker: ToolSchema;
 }
 
-/** Names as model providers allow them: letters, digits, `_` and `-`. */
-export function modelName(tool: string): string {
-  return tool.replaceAll(".", "_");
-}
-
 let built: { readonly from: string; readonly catalog: CatalogTool[] } | undefined;
 
 /**
@@ -45,7 +41,7 @@ export function openCatalog(release: Release, pins: readonly Pin[]): CatalogTool
 export function buildCatalog(release: Release, pins: readonly Pin[]): CatalogTool[] {
   const records = Object.entries(release.manifest.records).map(([view]) => recordTool(release, view));
   const served = pins.flatMap((pin) => {
-    const contract = release.manifest.servers[pin.server]?.tools[pin.tool];
+    const contract = contractOf(release, pin);
     if (!contract || pin.state !== "pinned") return [];
     const checker = parseToolSchema(pin.schema, pin.tool);
     if (isRefusal(checker)) return [];
@@ -54,6 +50,13 @@ export function buildCatalog(release: Release, pins: readonly Pin[]): CatalogToo
     return [{ name: modelName(tool), server, tool, description, schema, contract, toolHash, checker }];
   });
   return [...records, ...served];
+}
+
+/** Own members only: `constructor` is a name a tool may have, and one that every object has. */
+function contractOf(release: Release, { server, tool }: Pin): Contract | undefined {
+  const { servers } = release.manifest;
+  const tools = Object.hasOwn(servers, server) ? servers[server]?.tools : undefined;
+  return tools && Object.hasOwn(tools, tool) ? tools[tool] : undefined;
 }
 
 /** Whether `parseToolSchema` said no. */
@@ -65,7 +68,9 @@ function recordTool(release: Release, view: string): CatalogTool {
   const record = release.manifest.records[view];
   if (!record) throw new Error(`no record view ${view}`);
   const names = sqlParameters(record.sql);
-  const scalar = { anyOf: [{ type: "string", maxLength: 4096 }, { type: "number" }, { type: "boolean" }, { type: "null" }] };
+  const scalar = {
+    anyOf: [{ type: "string", maxLength: 4096 }, { type: "number" }, { type: "boolean" }, { type: "null" }],
+  };
   const full: JsonObject = {
     type: "object",
     properties: Object.fromEntries(names.map((name) => [name, scalar])),

@@ -43,10 +43,16 @@ export function parseKeptAnswer(contentType: string, body: string): RawResult | 
   for (const text of texts) {
     const message = parseOrText(text) as { result?: RawResult; error?: { message?: unknown } } | null | string;
     if (message === null || typeof message !== "object") continue;
-    if (message.result !== undefined && message.result !== null) return message.result;
-    if (message.error) return { error: showError(message.error.message) };
+    const { result, error } = message;
+    if (typeof result === "object" && result !== null && !Array.isArray(result)) return pickMembers(result);
+    if (error) return { error: showError(error.message) };
   }
   return undefined;
+}
+
+/** What a result may have, and no `error` that would make it look like a refusal. */
+function pickMembers({ content, structuredContent, isError }: RawResult): RawResult {
+  return { content, structuredContent, isError };
 }
 
 /** Data of each event (WHATWG HTML, server-sent events). */
