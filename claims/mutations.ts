@@ -18,6 +18,7 @@ export interface Mutation {
 
 const runtime = { control: "runtime", claim: "claims/runtime.claim.test.ts" } as const;
 const schemas = { control: "schemas", claim: "claims/schemas.claim.test.ts" } as const;
+const review = { control: "review", claim: "claims/review.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -97,5 +98,26 @@ export const mutations: readonly Mutation[] = [
     file: "src/host/supervisor/part-times.ts",
     find: "  probeMs: 3000,",
     replace: "  probeMs: 3_000_000,",
+  },
+  {
+    ...review,
+    name: "an approval fits one action",
+    file: "src/gate/ledger/admission.ts",
+    find: "if (row.actionHash !== decision.actionHash) {",
+    replace: "if (row.actionHash === decision.by) {",
+  },
+  {
+    ...review,
+    name: "an approval expires",
+    file: "src/gate/ledger/call-store.ts",
+    find: "where state in ('held', 'approved') and expires <= ? limit 500",
+    replace: "where state in ('held', 'approved') and expires < 0 * ? limit 500",
+  },
+  {
+    ...review,
+    name: "a new release voids what was held",
+    file: "src/gate/ledger.ts",
+    find: `for (const row of held) this.#admission.end(row, "void", Date.now());`,
+    replace: "",
   },
 ];

@@ -5,10 +5,15 @@ import { endChild, spawnTied, waitReady } from "../src/cli/child.ts";
 import type { RunningHost } from "../src/cli/host-process.ts";
 import { setSmallStage, type SmallStage } from "./small-stage.ts";
 
-/** Sets the stage under a name. */
-export function setNotesStage(state: string, name = "notes", host?: RunningHost): Promise<SmallStage> {
+/** Sets the stage under a name; `tools` says what `note` may do. */
+export function setNotesStage(
+  state: string,
+  name = "notes",
+  host?: RunningHost,
+  tools = "{ note: { effect: local, payload: [text] } }",
+): Promise<SmallStage> {
   return setSmallStage({
-    ...{ state, name, tools: "{ note: { effect: local, payload: [text] } }", ...(host ? { host } : {}) },
+    ...{ state, name, tools, ...(host ? { host } : {}) },
     server: async (folder) => {
       const file = join(folder, "notes.txt");
       writeFileSync(file, "");

@@ -150,7 +150,7 @@ export const controls: readonly Control[] = [
     claim:
       "Spend, access, publishing and customer impact wait for a person, whose approval fits that exact call alone, once, until it expires.",
     rooms: ["src/controls/approvals", "src/gate/ledger"],
-    claimTest: null,
+    claimTest: "claims/review.claim.test.ts",
     state: "first form",
     note: "Calls are held and approved by the hash of the exact action, single use, expiring; roles and more than one approver are missing.",
   },
