@@ -220,7 +220,7 @@ const heavy: readonly (readonly [name: string, text: string, said: RegExp])[] = 
   ["one long line of blanks", `${base}limits: ${" ".repeat(200_000)}{`, /not valid YAML/],
   ["250,000 quotes", `a: ${"'".repeat(250_000)}`, /./],
   ["250,000 colons", ":".repeat(250_000), /./],
-  ["100,000 exclamation marks", `a: ${"! ".repeat(100_000)}`, /./],
+  ["70,000 exclamation marks", `a: ${"! ".repeat(70_000)}`, /./],
 ];
 
 for (const [name, text, said] of heavy) {
@@ -281,6 +281,6 @@ test("any text is a manifest or a list of problems, never an exception", () => {
         for (const { line, column, message } of parsed.problems) assert.ok(line >= 0 && column >= 0 && message !== "");
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 600 },
   );
 });

@@ -106,6 +106,8 @@ test("a limit applies where the schema lets anything pass, and to names every ob
   assert.equal(reason({ ...good, discount: { amount: 5 } }), "bad_arguments discount");
   assert.equal(reason({ ...good, discount: 5 }), "bad_arguments constructor");
   assert.equal(reason({ ...good, discount: 6 }), "limit_reached discount");
+  const { verdict } = decideCall(call({ ...good, discount: 5 }), limited);
+  assert.match(verdict.verdict === "refuse" ? verdict.refusal.message : "", /"constructor".*so it must be given/);
 });
 
 test("a tool that is not named does not exist, whatever is pinned", () => {
