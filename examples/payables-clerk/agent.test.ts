@@ -25,8 +25,10 @@ await client.connect(near);
 const { tools } = await client.listTools();
 const contracts = manifest.servers["erp"]?.tools ?? {};
 
-test("the deployment file has nothing to complain about", () => {
-  assert.deepEqual(lintManifest(manifest), []);
+test("the deployment file has no error, and warns only of what this version does not enforce", () => {
+  const findings = lintManifest(manifest);
+  assert.deepEqual(findings.filter(({ level }) => level === "error"), []);
+  for (const { message } of findings) assert.match(message, /not enforced by this version/);
 });
 
 test("the tools of the file are those of the server, and their schemas can be checked by a gate", () => {
