@@ -109,8 +109,8 @@ test("a fault names the place, from the top", () => {
 
 /** Schemas that constrain in a way that is not checked here, or that say nothing a reader could rely on. */
 const unusable: readonly (readonly [schema: unknown, words: RegExp, twin: unknown])[] = [
-  [{ $ref: "#" }, /uses \$ref/, { properties: { $ref: { type: "string" } } }],
-  [{ items: { $ref: "https://evil.example/x" } }, /uses \$ref/, { default: { $ref: "#" } }],
+  [{ $ref: "#" }, /uses a \$ref/, { properties: { $ref: { type: "string" } } }],
+  [{ items: { $ref: "https://evil.example/x" } }, /uses a \$ref/, { default: { $ref: "#" } }],
   [{ $dynamicRef: "#" }, /uses \$dynamicRef/, { $dynamicAnchor: "a" }],
   [{ not: {} }, /uses not/, { properties: { not: {} } }],
   [{ if: false, else: false }, /uses if/, { properties: { if: {} } }],
@@ -215,3 +215,55 @@ test("looking changes nothing in the value, and a smaller budget never lets more
     { numRuns: 2000 },
   );
 });
+
+test("a reference into the schema's own definitions is followed, beside its other keywords", () => {
+  const schema = { $defs: { city: { type: "string", maxLength: 5 } }, $ref: "#/$defs/city", minLength: 2 };
+  assert.equal(faultOf(schema, "Ghent"), undefined);
+  assert.match(faultOf(schema, "Ghents") ?? "", /more characters/);
+  assert.match(faultOf(schema, "G") ?? "", /fewer characters/);
+  assert.match(faultOf({ definitions: schema.$defs, items: { $ref: "#/definitions/city" } }, [1]) ?? "", /type string/);
+});
+
+test("a reference that leads nowhere, out of the schema, to the prototype or back to itself is unusable", () => {
+  for (const $ref of [
+    "#/$defs/b",
+    "#",
+    "#/$defs/a/items",
+    "other.json#/$defs/a",
+    "#/$defs/__proto__",
+    "#/$defs/constructor",
+    7,
+  ]) {
+    assert.match(String(parseJsonSchema({ $defs: { a: {} }, items: { $ref } })), /uses a \$ref/);
+  }
+  const loop = { $defs: { a: { items: { $ref: "#/$defs/a" } } }, $ref: "#/$defs/a" };
+  assert.match(String(parseJsonSchema(loop)), /refers to itself/);
+});
+
+test("references that multiply are counted, so that a short schema cannot become a long one", () => {
+  const $defs = Object.fromEntries(
+    Array.from({ length: 15 }, (_, n) => [
+      `d${n}`,
+      { allOf: [{ $ref: `#/$defs/d${n + 1}` }, { $ref: `#/$defs/d${n + 1}` }] },
+    ]),
+  );
+  assert.match(
+    String(parseJsonSchema({ $defs: { ...$defs, d15: {} }, $ref: "#/$defs/d0" })),
+    /nested deeper|more than 5000/,
+  );
+  const wide = {
+    $defs: {
+      a: { allOf: Array.from({ length: 80 }, () => ({ $ref: "#/$defs/b" })) },
+      b: { allOf: Array.from({ length: 80 }, () => ({})) },
+    },
+    $ref: "#/$defs/a",
+  };
+  assert.match(String(parseJsonSchema(wide)), /more than 5000 schemas/);
+});
+
+/** The message of the first fault of `value`. */
+function faultOf(schema: unknown, value: unknown): string | undefined {
+  const rule = parseJsonSchema(schema);
+  assert.equal(typeof rule, "function", String(rule));
+  return (rule as Rule)(value, "", { left: 100_000 })?.message;
+}

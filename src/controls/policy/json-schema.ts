@@ -31,29 +31,48 @@ type Keyword = (operand: unknown, schema: Schema, compile: Compile, states: Mete
 
 const maxDepth = 16;
 const maxPatternStates = 5000;
+/** Schemas in one schema, references followed: two references in each of twenty definitions are a million. */
+const maxSchemas = 5000;
+const localRef = /^#\/(\$defs|definitions)\/([^/~%]{1,100})$/;
 
 /** Parses a schema into one rule, or says why it cannot be used. */
 export function parseJsonSchema(schema: unknown): Compiled {
   const states = { left: maxPatternStates };
+  let schemas = 0;
   return compileAt(schema, 0);
 
   function compileAt(node: unknown, depth: number): Compiled {
     if (typeof node === "boolean") return (_, field) => (node ? undefined : { field, message: "is not allowed here" });
     if (!isObject(node)) return "holds something that is not a schema";
-    if (depth > maxDepth) return `is nested deeper than ${maxDepth}`;
+    if (depth > maxDepth) return `is nested deeper than ${maxDepth}, or refers to itself`;
+    if (++schemas > maxSchemas) return `holds more than ${maxSchemas} schemas`;
     const rules: Compiled[] = [];
     for (const [word, operand] of Object.entries(node)) {
       if (unsupported.has(word)) return `uses ${word}`;
+      if (word === "$ref") {
+        rules.push(compileRef(operand, depth));
+        continue;
+      }
       const keyword = keywords.get(word);
       if (keyword) rules.push(keyword(operand, node, (inner) => compileAt(inner, depth + 1), states));
     }
     return allOf(rules);
   }
+
+  /** Only into the schema's own definitions, by plain name; one that comes back to itself ends at the depth limit. */
+  function compileRef(operand: unknown, depth: number): Compiled {
+    const [, section = "", name = ""] = localRef.exec(String(operand)) ?? [];
+    const definitions = isObject(schema) ? schema[section] : undefined;
+    if (!isObject(definitions) || !Object.hasOwn(definitions, name)) {
+      return "uses a $ref that does not point into its own $defs";
+    }
+    return compileAt(definitions[name], depth + 1);
+  }
 }
 
 /** Constrain a value and are not understood here. Any other unknown word is a description, as the standard says. */
 const unsupported = new Set([
-  ...["$ref", "$dynamicRef", "$recursiveRef", "not", "if", "then", "else", "patternProperties", "additionalItems"],
+  ...["$dynamicRef", "$recursiveRef", "not", "if", "then", "else", "patternProperties", "additionalItems"],
   ...["dependencies", "dependentSchemas", "dependentRequired", "unevaluatedItems", "unevaluatedProperties"],
   ...["contains", "minContains", "maxContains"],
 ]);
