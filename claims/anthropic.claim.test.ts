@@ -25,11 +25,10 @@ interface Asked {
 
 before(async () => {
   small = await setNotesStage(state.folder);
-  model = createServer((request, response) => {
-    void answer(request).then((body) => {
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify(body));
-    });
+  model = createServer(async (request, response) => {
+    const body = await answer(request);
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => model.listen(0, "127.0.0.1", resolve));
   client = await deployOnto((model.address() as AddressInfo).port);

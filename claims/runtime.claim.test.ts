@@ -46,11 +46,11 @@ test("a gate has no network but loopback, which leads nowhere", async () => {
 
 test("a gate has no capability, cannot gain one, and has no environment", async () => {
   const pid = await engineOf("one");
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const privileges = readFileSync(`/proc/${pid}/status`, "utf8");
   for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) {
-    assert.match(status, new RegExp(`^${set}:\\s+0+$`, "m"));
+    assert.match(privileges, new RegExp(`^${set}:\\s+0+$`, "m"));
   }
-  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  assert.match(privileges, /^NoNewPrivs:\s+1$/m);
   const names = readFileSync(`/proc/${pid}/environ`, "utf8")
     .split("\0")
     .map((line) => line.split("=")[0])
@@ -93,38 +93,38 @@ test(
 );
 
 test("a gate that was killed comes back, and its neighbour did not notice", async () => {
-  const before = await engineOf("one");
-  process.kill(before, "SIGKILL");
+  const earlier = await engineOf("one");
+  process.kill(earlier, "SIGKILL");
   const answer = await two.stage.client.say("hello");
   assert.equal(answer.state, "done");
   assert.equal((await one.stage.client.say("hello")).state, "done");
-  assert.notEqual(await engineOf("one"), before);
+  assert.notEqual(await engineOf("one"), earlier);
 });
 
 test("a gate that spins for ever is ended and started again, while its neighbour serves", async () => {
-  const before = await engineOf("one");
+  const earlier = await engineOf("one");
   // Stopped is what a spinning event loop looks like from outside: alive, and deaf.
-  process.kill(before, "SIGSTOP");
+  process.kill(earlier, "SIGSTOP");
   try {
     const limit = AbortSignal.timeout(20_000);
-    while ((await engineOf("one").catch(() => before)) === before) {
+    while ((await engineOf("one").catch(() => earlier)) === earlier) {
       assert.equal((await two.stage.client.say("hello")).state, "done");
       assert.ok(!limit.aborted, "the deaf gate was not ended within 20 s");
       await pause(500);
     }
     assert.equal((await one.stage.client.say("hello")).state, "done");
   } finally {
-    continueProcess(before);
+    continueProcess(earlier);
   }
 });
 
 test("broker and front restart alone", async () => {
   for (const part of ["broker", "front"]) {
-    const before = await partPid(part);
+    const earlier = await partPid(part);
     const gate = await engineOf("one");
-    process.kill(before, "SIGKILL");
+    process.kill(earlier, "SIGKILL");
     assert.equal((await one.stage.client.say(`call the tool note with {"text":"${part}"}`)).state, "done");
-    assert.notEqual(await partPid(part), before);
+    assert.notEqual(await partPid(part), earlier);
     assert.equal(await engineOf("one"), gate);
   }
 });

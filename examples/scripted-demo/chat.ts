@@ -137,13 +137,13 @@ function parseObject(text: string): JsonObject {
 }
 
 /** The offered tool of that name, if there is one. */
-export function offeredTool(conversation: Conversation, tool: string): OfferedTool | undefined {
-  return conversation.tools.find((one) => one.name === tool);
+export function offeredTool(conversation: Conversation, toolName: string): OfferedTool | undefined {
+  return conversation.tools.find((one) => one.name === toolName);
 }
 
 /** A call with those arguments that the offered schema names; undefined when the tool is not offered. */
-export function callOf(conversation: Conversation, tool: string, args: JsonObject): Step["calls"][number] | undefined {
-  const offered = offeredTool(conversation, tool);
+export function callOf(conversation: Conversation, toolName: string, args: JsonObject): Step["calls"][number] | undefined {
+  const offered = offeredTool(conversation, toolName);
   if (offered === undefined) return undefined;
   const named = Object.entries(args).filter(([name]) => offered.properties.includes(name));
   return { name: offered.name, arguments: JSON.stringify(Object.fromEntries(named)) };

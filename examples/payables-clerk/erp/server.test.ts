@@ -97,12 +97,12 @@ const refusals: [name: string, tool: string, args: Record<string, unknown>, says
 
 for (const [name, tool, args, says] of refusals) {
   test(`${name} is refused and leaves no trace in the file`, async () => {
-    const before = readOutcome(file);
+    const earlier = readOutcome(file);
     const client = await connect();
     const result = await client.callTool({ name: tool, arguments: args });
     assert.equal(result.isError, true);
     assert.match(JSON.stringify(result.content), says);
-    assert.deepEqual(readOutcome(file), before);
+    assert.deepEqual(readOutcome(file), earlier);
     await client.close();
   });
 }
@@ -134,7 +134,7 @@ test("a mail is one row, word for word", async () => {
 });
 
 test("many sessions at once each get their own answer, and every payment is there", async () => {
-  const before = readOutcome(file).payments.length;
+  const earlier = readOutcome(file).payments.length;
   const clients = await Promise.all(Array.from({ length: 20 }, () => connect()));
   const amounts = await Promise.all(
     clients.map(async (client, index) => {
@@ -143,7 +143,7 @@ test("many sessions at once each get their own answer, and every payment is ther
     }),
   );
   const paid = readOutcome(file)
-    .payments.slice(before)
+    .payments.slice(earlier)
     .map((row) => row.amount_cents);
   assert.deepEqual(
     paid.toSorted((a, b) => a - b),
@@ -155,14 +155,14 @@ test("many sessions at once each get their own answer, and every payment is ther
 test("with --tool-delay-ms the work is in the file before the answer is out", async () => {
   const slow = await startErp({ file, port: 0, token, toolDelayMs: 400 });
   const client = await connect("legacy", slow.url);
-  const before = readOutcome(file).payments.length;
+  const earlier = readOutcome(file).payments.length;
   let isAnswered = false;
   const call = client.callTool({ name: "pay_invoice", arguments: payment }).then(() => (isAnswered = true));
-  while (readOutcome(file).payments.length === before && !isAnswered) await wait(5);
+  while (readOutcome(file).payments.length === earlier && !isAnswered) await wait(5);
   await wait(100);
-  assert.deepEqual([readOutcome(file).payments.length, isAnswered], [before + 1, false]);
+  assert.deepEqual([readOutcome(file).payments.length, isAnswered], [earlier + 1, false]);
   await call;
-  assert.equal(readOutcome(file).payments.length, before + 1);
+  assert.equal(readOutcome(file).payments.length, earlier + 1);
   await client.close();
   await slow.close();
 });
