@@ -1,6 +1,6 @@
 // A tool server that lies: raw HTTP, so that it can say what no library would. It is honest until a test tells it how to
 // behave, and it counts what it was asked, because how often a call was made is what a claim has to know.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ToolServerUnderTest } from "./small-stage.ts";
 
@@ -30,27 +30,31 @@ export const honestTool = {
 };
 
 export class HostileServer implements ToolServerUnderTest {
-  readonly url: string;
   /** `arguments.n` of every `tools/call` that came, in order. */
   readonly calls: unknown[] = [];
   /** Everything else that came, by method; a message without one is an `answer` to something that this server asked. */
   readonly asked: string[] = [];
-  readonly #server: Server;
+  /** Every session that was opened, in order. */
+  readonly sessions: string[] = [];
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
   #behaviour: Behaviour = {};
-  #sessions = 0;
+  #port = 0;
 
-  private constructor(server: Server) {
-    this.#server = server;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  static async start(): Promise<HostileServer> {
+    const server = new HostileServer();
+    await server.listen(0);
+    return server;
   }
 
-  /** Starts it; with `port` on the port that an earlier one had. */
-  static async start(port = 0): Promise<HostileServer> {
-    const server = createServer((request, response) => void hostile.#serve(request, response));
-    server.keepAliveTimeout = 65_000;
-    await new Promise<void>((done, reject) => server.once("error", reject).listen(port, "127.0.0.1", done));
-    const hostile = new HostileServer(server);
-    return hostile;
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/mcp`;
+  }
+
+  /** Listens, also again after `end`; 0 is any free port. */
+  async listen(port: number): Promise<void> {
+    this.#server.keepAliveTimeout = 65_000;
+    await new Promise<void>((done, reject) => this.#server.once("error", reject).listen(port, "127.0.0.1", done));
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   /** From now on; without arguments it is honest again. */
@@ -79,8 +83,9 @@ export class HostileServer implements ToolServerUnderTest {
 
   /** Each connection gets a session of its own. */
   readonly #initialize: Answer = (response, asked) => {
-    this.#sessions += 1;
-    response.setHeader("mcp-session-id", `session-${this.#sessions}`);
+    const session = `session-${this.sessions.length + 1}`;
+    this.sessions.push(session);
+    response.setHeader("mcp-session-id", session);
     const serverInfo = { name: "hostile", version: "1" };
     sayResult(response, asked, { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo });
   };

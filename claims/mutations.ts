@@ -110,14 +110,14 @@ export const mutations: readonly Mutation[] = [
     ...review,
     name: "an approval expires",
     file: "src/gate/ledger/call-store.ts",
-    find: "where state in ('held', 'approved') and expires <= ? limit 500",
-    replace: "where state in ('held', 'approved') and expires < 0 * ? limit 500",
+    find: "where state in ('held', 'approved') and expires <= ? limit ?",
+    replace: "where state in ('held', 'approved') and expires < 0 * ? limit ?",
   },
   {
     ...review,
     name: "a new release voids what was held",
     file: "src/gate/ledger.ts",
-    find: `for (const row of held) this.#admission.end(row, "void", Date.now());`,
-    replace: "",
+    find: `const voided = this.#endAll(() => this.#calls.waiting(batch), "void");`,
+    replace: "const voided = 0;",
   },
 ];

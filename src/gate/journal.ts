@@ -8,19 +8,27 @@ export const journalTables = `
   create table if not exists meta (key text primary key, value text not null);
   create table if not exists turns (
     turn integer primary key, text text not null, idempotency text unique, text_hash text not null, state text not null,
-    reply text not null, accepted integer not null, steps integer not null, tokens integer not null, active_ms integer not null);
+    reply text not null, accepted integer not null, steps integer not null, tokens integer not null, active_ms integer not null,
+    walks integer not null, walked text not null);
   create index if not exists turns_open on turns (state) where state in ('running', 'queued', 'waiting');
   create table if not exists steps (turn integer not null, step integer not null, text text not null, primary key (turn, step));
   create table if not exists calls (
-    call_id text primary key, turn integer not null, step integer not null, position integer not null, name text not null, arguments text not null, state text not null, attempt integer not null, woken integer not null,
+    call_id text primary key, turn integer not null, step integer not null, position integer not null, name text not null,
+    arguments text not null, state text not null, attempt integer not null, started integer not null, woken integer not null,
     server text, tool text, bound text, result text, labels text, reason text, expires text);
   create index if not exists calls_turn on calls (turn, step, position);
+  create index if not exists calls_woken on calls (turn) where state = 'held' and woken = 1;
   create table if not exists outbox (n integer primary key autoincrement, body text not null);
 `;
 
 export type TurnState = TurnAnswer["state"];
 /** `ended` covers everything with a result for the model: ran, refused, denied, unknown. */
 export type CallState = "planned" | "held" | "executing" | "ended";
+/** How a call ended; `refused` also when a person denied it or did not decide. */
+export type CallEnding = "done" | "failed" | "unknown" | "refused";
+
+/** Earlier turns that a prompt is ever made of, at most. */
+const maxTurnsBefore = 500;
 
 export interface Turn {
   readonly turn: number;
@@ -42,12 +50,15 @@ export interface JournalCall {
   readonly arguments: string;
   readonly state: CallState;
   readonly attempt: number;
+  /** When the last attempt began, milliseconds since the epoch; 0 before the first. */
+  readonly started: number;
   readonly woken: boolean;
   readonly server: string | null;
   readonly tool: string | null;
   /** The arguments that were let through, after binding. */
   readonly bound: JsonObject | null;
   readonly result: string | null;
+  /** Why it is held, or how it ended. */
   readonly reason: string | null;
   readonly expires: string | null;
 }
@@ -88,15 +99,26 @@ export class Journal {
     return Number(this.#sql.exec("select count(*) as n from turns where state = 'queued'").one()["n"]);
   }
 
-  /** Turns before `turn`, oldest first, for the prompt. */
-  turnsBefore(turn: number): Turn[] {
-    const query = "select * from turns where turn < ? and state in ('done', 'failed', 'waiting') order by turn";
-    return this.#sql.exec(query, turn).toArray().map(parseTurn);
+  /** The last turns before `turn`, oldest first, as many as fit into `maxChars` characters with all their calls. */
+  turnsBefore(turn: number, maxChars: number): { turns: Turn[]; leftOut: boolean } {
+    const query = `select turn, length(text) + length(reply)
+      + (select coalesce(sum(length(text)), 0) from steps where steps.turn = turns.turn)
+      + (select coalesce(sum(length(arguments) + coalesce(length(result), 0)), 0) from calls where calls.turn = turns.turn) as size
+      from turns where turn < ? and state in ('done', 'failed', 'waiting') order by turn desc limit ${maxTurnsBefore + 1}`;
+    const turns: Turn[] = [];
+    let left = maxChars;
+    for (const row of this.#sql.exec(query, turn)) {
+      left -= Number(row["size"]);
+      const before = left < 0 || turns.length === maxTurnsBefore ? undefined : this.turn(Number(row["turn"]));
+      if (!before) return { turns: turns.reverse(), leftOut: true };
+      turns.push(before);
+    }
+    return { turns: turns.reverse(), leftOut: false };
   }
 
   addTurn(text: string, textHash: string, idempotency: string | null, now: number): number {
-    const query = `insert into turns (text, idempotency, text_hash, state, reply, accepted, steps, tokens, active_ms)
-      values (?, ?, ?, 'queued', '', ?, 0, 0, 0) returning turn`;
+    const query = `insert into turns (text, idempotency, text_hash, state, reply, accepted, steps, tokens, active_ms, walks, walked)
+      values (?, ?, ?, 'queued', '', ?, 0, 0, 0, 0, '') returning turn`;
     return Number(this.#sql.exec(query, text, idempotency, textHash, now).one()["turn"]);
   }
 
@@ -108,12 +130,20 @@ export class Journal {
     this.#sql.exec("update turns set active_ms = active_ms + ? where turn = ?", Math.round(ms), turn);
   }
 
+  /** A walk begins; returns how many began at this very place, this one included, and ended without getting further. */
+  startWalk(turn: number): number {
+    const place = `select steps || '.' || (select count(*) from calls where calls.turn = turns.turn and state in ('held', 'ended'))`;
+    const query = `update turns set state = 'running', walks = case walked when (${place}) then walks + 1 else 1 end,
+      walked = (${place}) where turn = ? returning walks`;
+    return Number(this.#sql.exec(query, turn).one()["walks"]);
+  }
+
   addStep(turn: number, step: number, text: string, tokens: number, calls: readonly PlannedCall[]): void {
     this.#sql.exec("insert into steps values (?, ?, ?)", turn, step, text);
     this.#sql.exec("update turns set steps = ?, tokens = tokens + ? where turn = ?", step, tokens, turn);
     calls.forEach((call, position) => {
-      const query = `insert into calls (call_id, turn, step, position, name, arguments, state, attempt, woken)
-        values (?, ?, ?, ?, ?, ?, 'planned', 0, 0)`;
+      const query = `insert into calls (call_id, turn, step, position, name, arguments, state, attempt, started, woken)
+        values (?, ?, ?, ?, ?, ?, 'planned', 0, 0, 0)`;
       this.#sql.exec(query, call.callId, turn, step, position, call.name, call.arguments);
     });
   }
@@ -135,8 +165,15 @@ export class Journal {
     return this.#calls("select * from calls where turn = ? and state != 'ended' order by step, position", turn);
   }
 
+  /** Calls of which nobody knows whether they ran. */
+  unknownCalls(turn: number): JournalCall[] {
+    return this.#calls("select * from calls where turn = ? and state = 'ended' and reason = 'unknown' order by step, position", turn);
+  }
+
+  /** A call may be decided, and its thread woken, before the thread has written down that it is held. */
   hold(callId: string, reason: string, expires: string): void {
-    const query = "update calls set state = 'held', woken = 0, reason = ?, expires = ? where call_id = ?";
+    const query = `update calls set woken = case state when 'held' then 0 else woken end, state = 'held', reason = ?, expires = ?
+      where call_id = ?`;
     this.#sql.exec(query, reason, expires, callId);
   }
 
@@ -152,14 +189,20 @@ export class Journal {
     return this.#sql.exec(query).toArray().map(parseTurn)[0];
   }
 
-  execute(callId: string, attempt: number, server: string, tool: string, bound: JsonObject): void {
-    const query = "update calls set state = 'executing', attempt = ?, server = ?, tool = ?, bound = ? where call_id = ?";
-    this.#sql.exec(query, attempt, server, tool, JSON.stringify(bound), callId);
+  execute(call: Pick<JournalCall, "callId" | "attempt" | "started">, server: string, tool: string, bound: JsonObject): void {
+    const query = `update calls set state = 'executing', attempt = ?, started = ?, server = ?, tool = ?, bound = ?
+      where call_id = ?`;
+    this.#sql.exec(query, call.attempt, call.started, server, tool, JSON.stringify(bound), call.callId);
   }
 
-  end(callId: string, result: string, labels: readonly LabelledValue[]): void {
-    const query = "update calls set state = 'ended', result = ?, labels = ? where call_id = ?";
-    this.#sql.exec(query, result, JSON.stringify(labels), callId);
+  /** It provably did not run: it is admitted again, under its next attempt. */
+  planAgain(callId: string): void {
+    this.#sql.exec("update calls set state = 'planned' where call_id = ?", callId);
+  }
+
+  end(callId: string, ending: CallEnding, result: string, labels: readonly LabelledValue[]): void {
+    const query = "update calls set state = 'ended', reason = ?, result = ?, labels = ? where call_id = ?";
+    this.#sql.exec(query, ending, result, JSON.stringify(labels), callId);
   }
 
   report(body: EntryBody): void {
@@ -205,6 +248,7 @@ function parseCall(row: Record<string, SqlStorageValue>): JournalCall {
     arguments: String(row["arguments"]),
     state: String(row["state"]) as CallState,
     attempt: Number(row["attempt"]),
+    started: Number(row["started"]),
     woken: Number(row["woken"]) === 1,
     server: text("server"),
     tool: text("tool"),

@@ -17,6 +17,8 @@ import { HeadSigner } from "./ledger/signer.ts";
 const metaTable = "create table if not exists meta (key text primary key, value text not null)";
 const firstWakeRetryMs = 1000;
 const slowestWakeRetryMs = 60_000;
+/** Calls that are ended in one go: each carries all its arguments. */
+const batch = 50;
 
 export class Ledger extends DurableObject<Env> {
   readonly #release: Release;
@@ -38,6 +40,7 @@ export class Ledger extends DurableObject<Env> {
     this.#pins = new PinStore(sql);
     this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
+    this.#signer.schedule();
   }
 
   /** Decides one call and, when it may run now, gives its lease. Idempotent by `callId`. */
@@ -68,10 +71,9 @@ export class Ledger extends DurableObject<Env> {
       const before = this.#openedRelease();
       this.#pins.replaceAll(tools);
       if (before === this.#release.release) return;
-      const held = [...this.#calls.inState("held", 10_000), ...this.#calls.inState("approved", 10_000)];
-      for (const row of held) this.#admission.end(row, "void", Date.now());
+      const voided = this.#endAll(() => this.#calls.waiting(batch), "void");
       this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);
-      this.#append("release_opened", { release: this.#release.release, before: before ?? null, voided: held.length });
+      this.#append("release_opened", { release: this.#release.release, before: before ?? null, voided });
     });
     this.ctx.waitUntil(this.#deliverWakes());
     return this.#pins.views();
@@ -96,12 +98,14 @@ export class Ledger extends DurableObject<Env> {
     });
   }
 
-  pins(): Pin[] {
-    return this.#pins.all();
+  /** The pins; null while the release of this process is only tried by a deploy, which may still take it back. */
+  openPins(): Pin[] | null {
+    return this.#openedRelease() === this.#release.release ? this.#pins.all() : null;
   }
 
+  /** The oldest calls in `state`, as many as one answer can carry. */
   approvals(state: CallRow["state"]): ApprovalView[] {
-    return this.#calls.inState(state, 1000).map(viewCall);
+    return this.#calls.inState(state).map(viewCall);
   }
 
   approval(callId: string): ApprovalView | null {
@@ -121,10 +125,17 @@ export class Ledger extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     this.#armed = undefined;
-    this.#commit(() => {
-      for (const row of this.#calls.overdue(Date.now())) this.#admission.end(row, "expire", Date.now());
-    });
+    this.#commit(() => this.#endAll(() => this.#calls.overdue(Date.now(), batch), "expire"));
     await this.#deliverWakes();
+  }
+
+  #endAll(next: () => CallRow[], event: "expire" | "void"): number {
+    let count = 0;
+    for (let rows = next(); rows.length > 0; rows = next()) {
+      for (const row of rows) this.#admission.end(row, event, Date.now());
+      count += rows.length;
+    }
+    return count;
   }
 
   /** Tells threads that a held call was decided, until each has written it down. */
@@ -159,7 +170,7 @@ export class Ledger extends DurableObject<Env> {
     for (const body of this.#chain.appendReport(thread, entries)) {
       const event = endings[body.event];
       const row = event && body.callId ? this.#calls.get(body.callId) : undefined;
-      if (event && row?.state === "executing") this.#calls.move(row, event);
+      if (event && row?.state === "executing" && row.thread === thread) this.#calls.move(row, event);
     }
   }
 

@@ -2,11 +2,18 @@
 // own input is at fault, the field. What an operator needs beyond that is in the audit.
 import type { z } from "zod";
 import type { Refusal } from "../boundary.ts";
+import { printable } from "../controls/manifest/printable.ts";
 import { maxGateRequestBytes } from "../controls/wire/gate.ts";
+
+/** An operator's terminal shows these words, and a caller, a model or a tool server may have chosen some of them. */
+const maxDetailChars = 1500;
+const maxFieldChars = 300;
 
 /** A problem document; `code` becomes the last part of its `type`. */
 export function problemResponse(status: number, code: string, detail: string, field?: string, headers: HeadersInit = {}): Response {
-  const body = { type: `urn:ambit:problem:${code}`, title: code.replaceAll("_", " "), status, detail, ...(field ? { field } : {}) };
+  const named = field ? { field: printable(field, maxFieldChars) } : {};
+  const words = { title: code.replaceAll("_", " "), status, detail: printable(detail, maxDetailChars), ...named };
+  const body = { type: `urn:ambit:problem:${code}`, ...words };
   const response = Response.json(body, { status, headers });
   response.headers.set("content-type", "application/problem+json");
   return response;

@@ -5,17 +5,25 @@ import { DurableObject } from "cloudflare:workers";
 import type { Refusal } from "../boundary.ts";
 import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
+import { durationMs } from "../controls/manifest/schema.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { Journal } from "./journal.ts";
-import { openCatalog, recordServer, type CatalogTool } from "./tools/catalog.ts";
-import { ToolServer } from "./tools/mcp.ts";
+import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
+import { ToolServerFault } from "./tools/fault.ts";
+import { connectMs, ToolServer, type OfferedTools } from "./tools/mcp.ts";
+import { findNamedTool, toolNames } from "./tools/named.ts";
+import { restartMs, restartPauseMs } from "./tools/outcome.ts";
 import { ToolRunner } from "./tools/run.ts";
-import { walkTurn, type Rooms } from "./turn.ts";
+import { giveUp, walkTurn, type Rooms } from "./turn.ts";
 
 const maxQueued = 10;
-/** How soon after a kill a turn goes on, and how often a turn that cannot go on is tried, milliseconds. */
+/** How soon after a kill a turn goes on, milliseconds. */
 const resumeMs = 2000;
+/** Walks of a turn that begin at one place, get no further and are begun again: by kills, crashes and exceptions. */
+const maxWalks = 10;
+/** How rarely what cannot go on is tried in the end, milliseconds. */
+const slowestResumeMs = 60_000;
 
 export interface Submission {
   readonly key: string;
@@ -31,7 +39,9 @@ export class Thread extends DurableObject<Env> {
   readonly #runner: ToolRunner;
   readonly #servers = new Map<string, ToolServer>();
   #driving: Promise<void> | undefined;
-  #catalog: CatalogTool[] | undefined;
+  #catalog: readonly CatalogTool[] = [];
+  /** How often in a row the walk was interrupted. */
+  #interruptions = 0;
   #changed = Promise.withResolvers<void>();
 
   constructor(state: DurableObjectState, env: Env) {
@@ -87,7 +97,9 @@ export class Thread extends DurableObject<Env> {
   /** After a kill this is what goes on; while a turn walks, it keeps the object alive. */
   override async alarm(): Promise<void> {
     await this.#drive();
-    if (this.#hasWork()) await this.ctx.storage.setAlarm(Date.now() + resumeMs);
+    if (!this.#hasWork()) return;
+    const pause = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
+    await this.ctx.storage.setAlarm(Date.now() + pause);
   }
 
   /** Walks now; the alarm, part of the same commit, walks on after a kill. */
@@ -105,16 +117,24 @@ export class Thread extends DurableObject<Env> {
 
   async #walkAll(): Promise<void> {
     try {
-      for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
-        if (turn.state !== "running") this.#journal.setTurnState(turn.turn, "running", turn.reply);
-        this.#catalog = undefined;
-        await walkTurn(this.#rooms(), turn.turn);
-        this.#announce();
-      }
-      await this.#flush();
+      // Whatever came while the last entries were on their way is walked as well.
+      do {
+        for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
+          const pins = await openLedger(this.env).openPins();
+          // A deploy is trying this release: nothing moves under it before it was accepted.
+          if (!pins) return;
+          this.#catalog = openCatalog(this.#release, pins);
+          if (this.#journal.startWalk(turn.turn) > maxWalks) giveUp(this.#rooms(), turn.turn);
+          await walkTurn(this.#rooms(), turn.turn);
+          this.#announce();
+        }
+        await this.#flush();
+      } while (this.#journal.nextTurn() !== undefined);
+      this.#interruptions = 0;
     } catch (thrown) {
       // The journal stands; the alarm goes on from it.
-      console.error(JSON.stringify({ event: "turn_interrupted", message: thrown instanceof Error ? thrown.message : "" }));
+      this.#interruptions += 1;
+      console.error(JSON.stringify({ event: "turn_interrupted", message: thrown instanceof Error ? thrown.message.slice(0, 500) : "" }));
     }
   }
 
@@ -142,28 +162,29 @@ export class Thread extends DurableObject<Env> {
       journal: this.#journal,
       commit: (work) => this.#commit(work),
       admit: (request) => openLedger(this.env).admit(request),
-      catalog: () => this.#offered(),
+      catalog: () => this.#catalog,
       prepare: (name) => this.#prepare(name),
       runner: this.#runner,
     };
   }
 
-  async #offered(): Promise<CatalogTool[]> {
-    this.#catalog ??= openCatalog(this.#release, await openLedger(this.env).pins());
-    return this.#catalog;
-  }
-
-  /** A server that cannot be reached is not compared; its call will say that it did not run. */
+  /**
+   * A server that cannot be reached, or says nothing that can be compared, stays closed: its call will say that it did not
+   * run, and why. Also done for a tool that is quarantined: its server may have taken the change back.
+   */
   async #prepare(name: string): Promise<void> {
-    const tool = (await this.#offered()).find((item) => item.name === name);
-    if (!tool || tool.server === recordServer) return;
-    const server = this.#server(tool.server);
-    if (server.connected) return;
+    const named = findNamedTool(this.#release, name);
+    if (!named) return;
+    const server = this.#server(named.server);
+    if (server.isOpen) return;
     try {
-      const seen = await server.listTools();
-      this.#catalog = openCatalog(this.#release, await openLedger(this.env).observe(tool.server, seen));
-    } catch {
+      const limitMs = Math.min(connectMs, durationMs(named.contract.timeout));
+      const { tools } = await openWhenBack(server, toolNames(this.#release, named.server), limitMs);
+      this.#catalog = openCatalog(this.#release, await openLedger(this.env).observe(named.server, tools));
+    } catch (thrown) {
+      if (thrown instanceof ToolServerFault) return;
       server.reset();
+      throw thrown;
     }
   }
 
@@ -183,6 +204,20 @@ export class Thread extends DurableObject<Env> {
 
   #commit<T>(work: () => T): T {
     return this.ctx.storage.transactionSync(work);
+  }
+}
+
+/** A broker that is restarting must not make a call fail that nobody has sent yet. */
+async function openWhenBack(server: ToolServer, wanted: readonly string[], limitMs: number): Promise<OfferedTools> {
+  const until = Date.now() + restartMs;
+  for (;;) {
+    try {
+      return await server.open(wanted, limitMs);
+    } catch (thrown) {
+      const isPassing = thrown instanceof ToolServerFault && thrown.isPassing;
+      if (!isPassing || Date.now() > until) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
+    }
   }
 }
 

@@ -6,16 +6,20 @@ import { callIdOf } from "../controls/approvals/action.ts";
 import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/schema.ts";
-import { askModel, ModelError } from "./agent/model.ts";
+import { askModel, leastTokens, ModelError } from "./agent/model.ts";
 import { buildPrompt } from "./agent/prompt.ts";
 import { askWithRetries } from "./agent/retry.ts";
-import type { Journal, JournalCall, Turn } from "./journal.ts";
+import { parseArguments } from "./arguments.ts";
+import type { CallEnding, Journal, JournalCall, Turn } from "./journal.ts";
 import type { AdmitAnswer, AdmitRequest } from "./ledger/admission.ts";
 import type { CatalogTool } from "./tools/catalog.ts";
 import type { AdmittedCall, Outcome, ToolRunner } from "./tools/run.ts";
 
-/** A call is tried again under a new attempt only when the one before provably never left the broker. */
+/** A call is tried again under a new attempt only when the one before provably did not run. */
 const maxCallAttempts = 3;
+/** Of the turns before, a prompt holds this many characters for each token that a turn may use: about half of them. */
+const charsBeforePerToken = 2;
+const maxCharsBefore = 400_000;
 
 export interface Rooms {
   readonly release: Release;
@@ -26,7 +30,7 @@ export interface Rooms {
   readonly commit: <T>(work: () => T) => T;
   readonly admit: (request: AdmitRequest) => Promise<AdmitAnswer>;
   /** Tools that may be offered now. */
-  readonly catalog: () => Promise<CatalogTool[]>;
+  readonly catalog: () => readonly CatalogTool[];
   /** Connects to the server of a tool and compares its pins, unless connected already. */
   readonly prepare: (name: string) => Promise<void>;
   readonly runner: ToolRunner;
@@ -40,21 +44,37 @@ export async function walkTurn(rooms: Rooms, number: number): Promise<void> {
     while (currentTurn(rooms, number).state === "running") {
       const open = rooms.journal.openCalls(number);
       if (open.length === 0) await takeModelStep(rooms, currentTurn(rooms, number), deadline);
-      else if (!(await advanceCalls(rooms, number, open))) waitForPerson(rooms, number);
+      else if (!(await advanceCalls(rooms, open, deadline))) waitForPerson(rooms, number);
     }
   } finally {
     rooms.commit(() => rooms.journal.addActiveTime(number, Date.now() - began));
   }
 }
 
+/**
+ * Gives up what keeps a turn from going on, and that is no refusal: an answer that ends the gate each time it is read, an
+ * exception that comes again each time. First its calls are given up, then the turn: the user gets an answer, and what
+ * nobody knows is said.
+ */
+export function giveUp(rooms: Rooms, number: number): void {
+  const stuck = rooms.journal.openCalls(number).filter((call) => call.state !== "held" || call.woken);
+  for (const call of stuck) {
+    if (call.state === "executing") endCall(rooms, call, "unknown", `[ambit] It is not known whether ${call.name} ran. Do not repeat it.`);
+    else endCall(rooms, call, "failed", "[ambit] the call did not run: something kept this turn from going on");
+  }
+  const why = "something kept this turn from going on; the operator's log says what";
+  if (stuck.length === 0) endTurn(rooms, currentTurn(rooms, number), "failed", `I stopped: ${why}.`, "gave_up");
+}
+
 /** Room 5: one answer of the model, or the end of the turn. */
 async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promise<void> {
   const { limits, agent } = rooms.release.manifest;
-  const spent = spentLimit(turn, limits, deadline);
-  if (spent) return endTurn(rooms, turn, "failed", `I stopped: ${spent}.`, "limit_reached");
-  const tools = await rooms.catalog();
-  const prompt = buildPrompt(rooms.journal, rooms.release.instructions, turn);
   const budget = limits.tokens_per_turn - turn.tokens;
+  const before = Math.min(maxCharsBefore, limits.tokens_per_turn * charsBeforePerToken);
+  const prompt = buildPrompt(rooms.journal, rooms.release.instructions, turn, before);
+  const spent = spentLimit(turn, limits, deadline, leastTokens(prompt));
+  if (spent) return endTurn(rooms, turn, "failed", `I stopped: ${spent}.`, "limit_reached");
+  const tools = rooms.catalog();
   try {
     const answer = await askWithRetries((signal) => askModel(agent.model, prompt, tools, budget, signal), deadline);
     const step = turn.steps + 1;
@@ -70,87 +90,109 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
   }
 }
 
-function spentLimit(turn: Turn, limits: Release["manifest"]["limits"], deadline: number): string | undefined {
-  if (turn.steps >= limits.steps_per_turn) return `this turn took ${turn.steps} steps, the limit (limits.steps_per_turn)`;
-  if (turn.tokens >= limits.tokens_per_turn) return `this turn used its ${limits.tokens_per_turn} tokens (limits.tokens_per_turn)`;
-  if (Date.now() >= deadline) return `this turn ran longer than ${limits.turn_timeout} (limits.turn_timeout)`;
+function spentLimit(turn: Turn, limits: Release["manifest"]["limits"], deadline: number, next: number): string | undefined {
+  const { steps_per_turn, tokens_per_turn, turn_timeout } = limits;
+  if (turn.steps >= steps_per_turn) return `this turn took ${turn.steps} steps, the limit (limits.steps_per_turn)`;
+  if (turn.tokens >= tokens_per_turn) return `this turn used its ${tokens_per_turn} tokens (limits.tokens_per_turn)`;
+  if (turn.tokens + next > tokens_per_turn) {
+    return `what the model would have to read now is more than what is left of ${tokens_per_turn} tokens (limits.tokens_per_turn)`;
+  }
+  if (Date.now() >= deadline) return `this turn ran longer than ${turn_timeout} (limits.turn_timeout)`;
   return undefined;
 }
 
 /** Rooms 6 to 9 for each open call, in order. False when all that are left wait for a person. */
-async function advanceCalls(rooms: Rooms, turn: number, open: readonly JournalCall[]): Promise<boolean> {
+async function advanceCalls(rooms: Rooms, open: readonly JournalCall[], deadline: number): Promise<boolean> {
   let moved = false;
   for (const call of open) {
     if (call.state === "held" && !call.woken) continue;
     moved = true;
-    if (call.state === "executing") await recover(rooms, call);
+    // A call that a person decided is not lost to a clock that ran before they were asked.
+    const isLate = call.state === "planned" && Date.now() >= deadline;
+    if (isLate) endCall(rooms, call, "failed", "[ambit] the call did not run: the turn ran out of time (limits.turn_timeout)");
+    else if (call.state === "executing") await recover(rooms, call);
     else await admitAndRun(rooms, call);
   }
-  return moved || rooms.journal.openCalls(turn).length === 0;
+  return moved;
 }
 
 async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
-  const args = parseArguments(call.arguments);
-  if (!args) return endCall(rooms, call, "call_failed", "[ambit] the arguments are not a JSON object; send them again", []);
+  if (call.attempt >= maxCallAttempts) return endCall(rooms, call, "failed", "[ambit] the call did not run: it could not be sent");
+  const parsed = parseArguments(call.arguments);
+  if ("reason" in parsed) return refuseCall(rooms, call, parsed);
   await rooms.prepare(call.name);
   const { thread, user, journal } = rooms;
   const entries = journal.unreported();
-  const answer = await rooms.admit({ callId: call.callId, thread, turn: call.turn, user, name: call.name, arguments: args, entries });
+  const place = { callId: call.callId, thread, turn: call.turn, user };
+  const answer = await rooms.admit({ ...place, name: call.name, arguments: parsed.arguments, entries });
   if (answer.state === "held") return rooms.commit(() => {
     confirm(rooms, entries);
     journal.hold(call.callId, answer.reason, answer.expires);
   });
   if (answer.state === "refused") {
     const { reason, message } = answer.refusal;
-    rooms.commit(() => confirm(rooms, entries));
-    return endCall(rooms, call, null, `[ambit] refused (${reason}): ${message}`, []);
+    return rooms.commit(() => {
+      confirm(rooms, entries);
+      // The Ledger wrote its own entry for it.
+      journal.end(call.callId, "refused", `[ambit] refused (${reason}): ${message}`, []);
+    });
   }
-  const attempt = call.attempt + 1;
+  const { server, tool } = answer;
+  const sent = { callId: call.callId, attempt: call.attempt + 1, started: Date.now() };
   rooms.commit(() => {
     confirm(rooms, entries);
-    journal.execute(call.callId, attempt, answer.server, answer.tool, answer.arguments);
+    journal.execute(sent, server, tool, answer.arguments);
   });
-  await settle(rooms, call, await rooms.runner.run(admitted(call, attempt, answer)));
+  settle(rooms, call, await rooms.runner.run(admitted(call, sent, server, tool, answer.arguments)));
 }
 
 /** Killed after `executing` was written: ask what became of it. */
 async function recover(rooms: Rooms, call: JournalCall): Promise<void> {
   if (call.server === null || call.tool === null || call.bound === null) throw new Error(`call ${call.callId} executes nothing`);
-  const known = { server: call.server, tool: call.tool, arguments: call.bound };
-  await settle(rooms, call, await rooms.runner.recover(admitted(call, call.attempt, known)));
+  settle(rooms, call, await rooms.runner.recover(admitted(call, call, call.server, call.tool, call.bound)));
 }
 
-async function settle(rooms: Rooms, call: JournalCall, outcome: Outcome): Promise<void> {
-  if (outcome.ended !== "not_forwarded") return endCall(rooms, call, `call_${outcome.ended}`, outcome.text, outcome.labels);
-  const attempt = (rooms.journal.call(call.callId)?.attempt ?? 0) + 1;
-  if (attempt > maxCallAttempts) return endCall(rooms, call, "call_failed", "[ambit] the call did not run: it could not be sent", []);
-  const row = rooms.journal.call(call.callId);
-  if (!row?.server || !row.tool || !row.bound) throw new Error(`call ${call.callId} executes nothing`);
-  const { server, tool, bound } = row;
-  rooms.commit(() => rooms.journal.execute(call.callId, attempt, server, tool, bound));
-  await settle(rooms, call, await rooms.runner.run(admitted(call, attempt, { server, tool, arguments: bound })));
+function settle(rooms: Rooms, call: JournalCall, outcome: Outcome): void {
+  if (outcome.ended !== "not_forwarded") return endCall(rooms, call, outcome.ended, outcome.text, outcome.labels);
+  rooms.commit(() => {
+    rooms.journal.planAgain(call.callId);
+    report(rooms, "call_planned_again", call.turn, { tool: call.name.slice(0, 64), why: outcome.why }, call.callId);
+  });
 }
 
 function admitted(
   call: JournalCall,
-  attempt: number,
-  to: { readonly server: string; readonly tool: string; readonly arguments: JsonObject },
+  { attempt, started }: Pick<JournalCall, "attempt" | "started">,
+  server: string,
+  tool: string,
+  bound: JsonObject,
 ): AdmittedCall {
-  return { callId: call.callId, attempt, server: to.server, tool: to.tool, arguments: to.arguments, place: `${call.turn}/${call.step}` };
+  return { callId: call.callId, attempt, started, server, tool, arguments: bound, place: `${call.turn}/${call.step}` };
 }
 
-/** Room 9 and 10: the labelled result and its audit entry, in one commit. The Ledger wrote its own entry for a refusal. */
-function endCall(rooms: Rooms, call: JournalCall, event: string | null, text: string, labels: Parameters<Journal["end"]>[2]): void {
+/** Room 9 and 10: the labelled result and its audit entry, in one commit. */
+function endCall(rooms: Rooms, call: JournalCall, ending: CallEnding, text: string, labels: Parameters<Journal["end"]>[3] = []): void {
   rooms.commit(() => {
-    rooms.journal.end(call.callId, text, labels);
-    if (event) report(rooms, event, call.turn, { tool: call.name.slice(0, 64), characters: text.length }, call.callId);
+    rooms.journal.end(call.callId, ending, text, labels);
+    report(rooms, `call_${ending}`, call.turn, { tool: call.name.slice(0, 64), characters: text.length }, call.callId);
+  });
+}
+
+/** What cannot even be put before the Ledger. */
+function refuseCall(rooms: Rooms, call: JournalCall, refusal: { reason: string; field: string; message: string }): void {
+  const { reason, field, message } = refusal;
+  const detail = { tool: call.name.slice(0, 64), control: "least-privilege", reason, field: field.slice(0, 128) };
+  rooms.commit(() => {
+    rooms.journal.end(call.callId, "refused", `[ambit] refused (${reason}): ${message}`, []);
+    report(rooms, "call_refused", call.turn, detail, call.callId);
   });
 }
 
 function waitForPerson(rooms: Rooms, turn: number): void {
   const held = rooms.journal.openCalls(turn);
   const lines = held.map((call) => `- ${call.name}: ${call.reason ?? "needs a decision"} (call ${call.callId}, until ${call.expires ?? "?"})`);
-  rooms.commit(() => rooms.journal.setTurnState(turn, "waiting", `This waits for a person to decide:\n${lines.join("\n")}`));
+  const reply = `This waits for a person to decide:\n${lines.join("\n")}`;
+  rooms.commit(() => rooms.journal.setTurnState(turn, "waiting", withUnknown(rooms, turn, reply)));
 }
 
 function endTurn(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: string, why: string): void {
@@ -158,8 +200,14 @@ function endTurn(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: stri
 }
 
 function finish(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: string, why: string | null = null): void {
-  rooms.journal.setTurnState(turn.turn, state, reply);
+  rooms.journal.setTurnState(turn.turn, state, withUnknown(rooms, turn.turn, reply));
   report(rooms, "turn_closed", turn.turn, { state, why, characters: reply.length });
+}
+
+/** That something may have happened is said by the gate itself: the model may leave it out, or say the opposite. */
+function withUnknown(rooms: Rooms, turn: number, reply: string): string {
+  const lines = rooms.journal.unknownCalls(turn).map(({ name, callId }) => `[ambit] It is not known whether ${name} ran (call ${callId}). A person has to look.`);
+  return [reply, ...lines].join("\n");
 }
 
 function report(rooms: Rooms, event: string, turn: number, detail: EntryBody["detail"], callId?: string): void {
@@ -176,13 +224,4 @@ function currentTurn(rooms: Rooms, number: number): Turn {
   const turn = rooms.journal.turn(number);
   if (!turn) throw new Error(`thread ${rooms.thread} has no turn ${number}`);
   return turn;
-}
-
-function parseArguments(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text === "" ? "{}" : text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
 }

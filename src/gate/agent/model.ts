@@ -3,9 +3,11 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { JsonObject } from "../../boundary.ts";
+import { printable } from "../../controls/manifest/printable.ts";
 import type { Manifest } from "../../controls/manifest/schema.ts";
-import { doorHosts } from "../../controls/wire/door.ts";
+import { doorHosts, maxModelAnswerBytes } from "../../controls/wire/door.ts";
 import { DoorError, fetchThroughDoor } from "../door.ts";
+import { isTooManyValues } from "../json-size.ts";
 import type { Prompt } from "./prompt.ts";
 
 export interface OfferedTool {
@@ -62,10 +64,13 @@ export async function askModel(
         ? [{ name: part.toolName.slice(0, 128), arguments: part.input }]
         : [],
     );
-    if (calls.length > maxCallsPerStep) throw new ModelError(`the model asked for ${calls.length} calls at once`, false);
+    if (calls.length > maxCallsPerStep) {
+      throw new ModelError(`the model asked for ${calls.length} calls at once; at most ${maxCallsPerStep} are looked at`, false);
+    }
     const kept = calls.map((call) => (call.arguments.length > maxArgumentChars ? { ...call, arguments: "too long" } : call));
-    const size = JSON.stringify(prompt).length + text.length + calls.reduce((sum, call) => sum + call.arguments.length, 0);
-    return { text: text.slice(0, maxTextChars), calls: kept, tokens: chargedTokens(result.usage, size) };
+    const answered = text.length + calls.reduce((sum, call) => sum + call.arguments.length, 0);
+    const least = leastTokens(prompt) + Math.ceil(answered / charsPerToken);
+    return { text: text.slice(0, maxTextChars), calls: kept, tokens: chargedTokens(result.usage, least) };
   } catch (thrown) {
     throw asModelError(thrown, signal);
   }
@@ -81,31 +86,54 @@ function client(model: Manifest["agent"]["model"]) {
 
 function makeClient(model: Manifest["agent"]["model"]) {
   const baseURL = `http://${doorHosts.model}`;
-  const fetchModel = (url: RequestInfo | URL, init?: RequestInit) => fetchThroughDoor(String(url), init ?? {});
   if (model.provider === "anthropic") {
     return createAnthropic({ baseURL, apiKey: "added-by-the-broker", fetch: fetchModel }).languageModel(model.name);
   }
   return createOpenAICompatible({ name: "model", baseURL, fetch: fetchModel }).chatModel(model.name);
 }
 
+/** The whole answer, read here: the broker has no other way to end one that is too large than to break it off. */
+async function fetchModel(url: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const response = await fetchThroughDoor(String(url), init ?? {});
+  const body = await response.text().catch((thrown: unknown) => {
+    if (init?.signal?.aborted) throw thrown;
+    throw new ModelError(`the model's answer broke off, or is over ${maxModelAnswerBytes} bytes`, true);
+  });
+  if (isTooManyValues(body)) throw new ModelError("the model's answer holds too many values to be read", false);
+  return new Response(body === "" ? null : body, { status: response.status, headers: response.headers });
+}
+
+/** What a prompt costs at least, in tokens. */
+export function leastTokens(prompt: Prompt): number {
+  return Math.ceil(JSON.stringify(prompt).length / charsPerToken);
+}
+
 function chargedTokens(
   usage: { inputTokens: { total: number | undefined }; outputTokens: { total: number | undefined } },
-  size: number,
+  least: number,
 ): number {
   const reported = (usage.inputTokens.total ?? 0) + (usage.outputTokens.total ?? 0);
-  const least = Math.ceil(size / charsPerToken);
   return Number.isFinite(reported) && reported > least ? Math.min(Math.ceil(reported), 1_000_000_000) : least;
 }
 
 function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
-  if (thrown instanceof ModelError) return thrown;
-  const door = thrown instanceof DoorError ? thrown : (thrown as { cause?: unknown } | null)?.cause;
-  if (door instanceof DoorError) return new ModelError(door.message, door.word !== "refused" && door.word !== "too_large");
+  const known = findCause(thrown);
+  if (known instanceof ModelError) return known;
+  if (known) return new ModelError(known.message, known.word !== "refused" && known.word !== "too_large");
   if (signal.aborted) return new ModelError("the model did not answer in time", true);
   const api = thrown as { statusCode?: number; responseHeaders?: Record<string, string>; message?: string };
-  const said = (api.message ?? "unreadable answer").slice(0, 300);
-  if (api.statusCode === undefined || api.statusCode === 200) return new ModelError(`the model's answer was not understood: ${said}`, true);
+  const said = api.message ? `: ${printable(api.message, 200)}` : "";
+  if (api.statusCode === undefined || api.statusCode === 200) return new ModelError(`the model's answer was not understood${said}`, true);
+  if (api.statusCode < 400) return new ModelError(`the model's server answered ${api.statusCode}, a redirect, which is not followed`, false);
   const waitMs = Math.min(30_000, Math.max(0, Number(api.responseHeaders?.["retry-after"] ?? 0) * 1000 || 0));
   const retry = api.statusCode === 429 || api.statusCode >= 500;
-  return new ModelError(`the model's server answered ${api.statusCode}: ${said}`, retry, waitMs);
+  return new ModelError(`the model's server answered ${api.statusCode}${said}`, retry, waitMs);
+}
+
+/** The provider libraries wrap what was thrown below them. */
+function findCause(thrown: unknown): ModelError | DoorError | undefined {
+  for (let at = thrown, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof ModelError || at instanceof DoorError) return at;
+  }
+  return undefined;
 }

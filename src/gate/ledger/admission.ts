@@ -7,10 +7,12 @@ import { decideTransition } from "../../controls/approvals/machine.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
 import type { EntryBody, ThreadEntry } from "../../controls/audit/entry.ts";
 import { canonicalJson } from "../../controls/manifest/hash.ts";
+import { printable } from "../../controls/manifest/printable.ts";
 import type { Release } from "../../controls/manifest/release.ts";
-import { durationMs, type Contract } from "../../controls/manifest/schema.ts";
+import { durationMs } from "../../controls/manifest/schema.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
 import { openCatalog, type CatalogTool } from "../tools/catalog.ts";
+import { findNamedTool } from "../tools/named.ts";
 import type { CallRow, CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { PinStore } from "./pin-store.ts";
@@ -49,14 +51,15 @@ export class Admission {
   admit(request: AdmitRequest, now: number): AdmitAnswer {
     const tool = openCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
     const call = { callId: request.callId, server: tool?.server ?? "", tool: request.name, arguments: request.arguments };
-    const contract = tool?.contract ?? this.#contractOf(request.name);
-    const decision = decideCall(call, { contract, schema: tool?.checker });
+    const named = findNamedTool(this.#release, request.name);
+    const decision = decideCall(call, { contract: tool?.contract ?? named?.contract, schema: tool?.checker });
+    const row = this.#calls.get(request.callId);
     if (decision.verdict.verdict === "refuse" || !tool) {
       const refusal = decision.verdict.verdict === "refuse" ? decision.verdict.refusal : unknown;
-      return this.#refuse(request, refusal, now);
+      const isAbsent = named !== undefined && this.#pins.get(named.server, named.tool)?.state === "absent";
+      return this.#refuse(request, isAbsent ? absent(request.name) : refusal, now, row);
     }
     const action = this.#action(request, tool, decision.arguments);
-    const row = this.#calls.get(request.callId);
     if (row) return this.#again(request, row, action, tool, now);
     const limit = this.#overDay(tool, now);
     if (limit) return this.#refuse(request, limit, now);
@@ -78,7 +81,7 @@ export class Admission {
     const current = this.#calls.get(callId) ?? row;
     const next = decideTransition(current.state, decision.decision);
     if (typeof next !== "string") return { refused: next.reason, message: next.message };
-    const note = printable(decision.note);
+    const note = printable(decision.note, 1000);
     this.#calls.move(current, decision.decision, { by: decision.by, note });
     this.#calls.addWake(callId, now);
     this.#record(`call_${next}`, current, { by: decision.by, note, actionHash: row.actionHash }, now);
@@ -130,7 +133,7 @@ export class Admission {
       return refusedBecause("arguments_changed", row);
     }
     const limit = this.#overDay(tool, now);
-    if (limit) return this.#refuse(request, limit, now);
+    if (limit) return this.#refuse(request, limit, now, row);
     const lease = crypto.randomUUID();
     this.#calls.move(row, "execute");
     this.#calls.lease(row.callId, lease, now);
@@ -145,7 +148,10 @@ export class Admission {
     return { control: "workflow", reason: "limit_reached", field: "max.per_day", message };
   }
 
-  #refuse(request: AdmitRequest, refusal: Refusal, now: number): AdmitAnswer {
+  /** Nothing that was decided before about this call holds any longer: what is refused does not run. */
+  #refuse(request: AdmitRequest, refusal: Refusal, now: number, row?: CallRow): AdmitAnswer {
+    if (row?.state === "held" || row?.state === "approved") this.end(row, "void", now);
+    if (row?.state === "executing") this.#calls.move(row, "fail");
     const { callId, thread, turn, name } = request;
     const { control, reason, field } = refusal;
     const detail = { tool: name.slice(0, 64), control, reason, field: field?.slice(0, 128) ?? null };
@@ -156,14 +162,6 @@ export class Admission {
   #record(event: string, row: CallRow, detail: EntryBody["detail"], now: number): void {
     const { callId, thread, turn } = row;
     this.#chain.append({ v: 1, at: new Date(now).toISOString(), event, thread, turn, callId, detail });
-  }
-
-  #contractOf(name: string): Contract | undefined {
-    for (const server of Object.values(this.#release.manifest.servers)) {
-      const found = Object.entries(server.tools).find(([tool]) => tool.replaceAll(".", "_") === name);
-      if (found) return found[1];
-    }
-    return undefined;
   }
 
   #action(request: AdmitRequest, tool: CatalogTool, args: JsonObject): Action {
@@ -188,6 +186,11 @@ function leased(lease: string, action: Action): AdmitAnswer {
   return { state: "leased", lease, server: action.server, tool: action.tool, arguments: action.arguments };
 }
 
+function absent(tool: string): Refusal {
+  const message = `the server no longer offers "${tool}"; the tool comes back by itself when the server offers it again`;
+  return { control: "least-privilege", reason: "tool_absent", field: tool, message };
+}
+
 const unknown: Refusal = { control: "least-privilege", reason: "unknown_tool", message: "there is no such tool" };
 
 const endedWords: Readonly<Record<string, string>> = {
@@ -202,9 +205,4 @@ function refusedBecause(reason: string, row: CallRow): AdmitAnswer {
   const words = endedWords[reason] ?? "this call already ran";
   const message = reason === "denied" && row.note ? `${words}: ${row.note}` : words;
   return { state: "refused", refusal: { control: "review", reason, message } };
-}
-
-/** A person's note as data: no control characters, bounded. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, " ").slice(0, 1000);
 }

@@ -14,6 +14,9 @@ export const callTables = `
   create table if not exists wakes (call_id text primary key, due integer not null, attempts integer not null);
 `;
 
+/** Arguments that one list of calls holds together, characters of JSON. */
+const maxListedChars = 1_000_000;
+
 export interface CallRow {
   readonly callId: string;
   readonly thread: string;
@@ -44,14 +47,26 @@ export class CallStore {
     return this.#rows("select * from calls where call_id = ?", callId)[0];
   }
 
-  /** Calls in `state`, oldest first, at most `limit`. */
-  inState(state: ApprovalState, limit: number): CallRow[] {
-    return this.#rows("select * from calls where state = ? order by created limit ?", state, limit);
+  /** Calls in `state`, oldest first, as many as fit into one answer: each comes with all its arguments. */
+  inState(state: ApprovalState): CallRow[] {
+    const found: CallRow[] = [];
+    let chars = 0;
+    for (const row of this.#sql.exec("select * from calls where state = ? order by created limit 1000", state)) {
+      chars += String(row["action"]).length;
+      if (found.length > 0 && chars > maxListedChars) break;
+      found.push(parseRow(row));
+    }
+    return found;
+  }
+
+  /** Calls that still wait for a decision or for their thread. */
+  waiting(limit: number): CallRow[] {
+    return this.#rows("select * from calls where state in ('held', 'approved') limit ?", limit);
   }
 
   /** Held or approved calls whose time is over at `now`. */
-  overdue(now: number): CallRow[] {
-    return this.#rows("select * from calls where state in ('held', 'approved') and expires <= ? limit 500", now);
+  overdue(now: number, limit: number): CallRow[] {
+    return this.#rows("select * from calls where state in ('held', 'approved') and expires <= ? limit ?", now, limit);
   }
 
   insert(row: CallRow): void {

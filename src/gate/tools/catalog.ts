@@ -54,8 +54,7 @@ export function buildCatalog(release: Release, pins: readonly Pin[]): CatalogToo
 
 /** Own members only: `constructor` is a name a tool may have, and one that every object has. */
 function contractOf(release: Release, { server, tool }: Pin): Contract | undefined {
-  const { servers } = release.manifest;
-  const tools = Object.hasOwn(servers, server) ? servers[server]?.tools : undefined;
+  const tools = release.manifest.servers[server]?.tools;
   return tools && Object.hasOwn(tools, tool) ? tools[tool] : undefined;
 }
 

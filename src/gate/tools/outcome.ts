@@ -1,20 +1,28 @@
 // What became of a call that was cut off: the broker knows whether it forwarded it and what came back. Asking burns a
-// key that was never used, so that an old request still on its way can no longer run.
+// key that was never used, so that an old request still on its way can no longer run. A tool server that never answers
+// would keep us asking for as long as the broker waits: after our own limit the honest word is `unknown`.
 import { doorHosts, outcomeAnswer, type OutcomeAnswer } from "../../controls/wire/door.ts";
 import { DoorError, fetchThroughDoor } from "../door.ts";
 
-const attempts = 30;
-const pauseMs = 500;
+/** A broker that restarts is back in this time, milliseconds, and asked for this often. */
+export const restartMs = 15_000;
+export const restartPauseMs = 500;
 
-/** Asks until the broker answers, for a good while: it may be restarting. Throws DoorError when it never does. */
-export async function askOutcome(callKey: string): Promise<OutcomeAnswer> {
-  for (let attempt = 1; ; attempt++) {
+/**
+ * Asks the broker; `unknown` when the call is still under way after `waitMs`. While the broker is not there it is asked
+ * again for a good while. Throws DoorError when it does not come back.
+ */
+export async function askOutcome(callKey: string, waitMs: number): Promise<OutcomeAnswer> {
+  const until = Date.now() + restartMs;
+  for (;;) {
+    const signal = AbortSignal.timeout(waitMs);
     try {
-      const response = await fetchThroughDoor(`http://${doorHosts.outcome}/${callKey}`, { method: "GET" });
+      const response = await fetchThroughDoor(`http://${doorHosts.outcome}/${callKey}`, { method: "GET", signal });
       return outcomeAnswer.parse(await response.json());
     } catch (thrown) {
-      if (!(thrown instanceof DoorError) || thrown.word !== "door_closed" || attempt === attempts) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (signal.aborted) return { state: "unknown" };
+      if (!(thrown instanceof DoorError) || thrown.word !== "door_closed" || Date.now() > until) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
     }
   }
 }

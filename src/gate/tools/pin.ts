@@ -2,51 +2,67 @@
 // have the arguments the contract speaks of. What a server offers beyond that is not even remembered.
 import type { Refusal } from "../../boundary.ts";
 import { closest } from "../../controls/manifest/closest.ts";
+import { printable } from "../../controls/manifest/printable.ts";
 import type { Contract } from "../../controls/manifest/schema.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { parseToolSchema } from "../../controls/policy/tool-schema.ts";
 import type { SeenTool } from "../ledger/pin-store.ts";
 import { isRefusal } from "./catalog.ts";
-import { ToolServer } from "./mcp.ts";
+import { explainFault } from "./fault.ts";
+import { ToolServer, type OfferedTools } from "./mcp.ts";
+import { toolNames } from "./named.ts";
 
-/** Lists all servers and returns the named tools, or the first thing that does not fit. */
+const maxListed = 20;
+
+/** Lists all servers, at once, and returns the named tools, or the first thing that does not fit. */
 export async function listNamedTools(release: Release): Promise<SeenTool[] | Refusal> {
-  const named: SeenTool[] = [];
-  for (const [name, server] of Object.entries(release.manifest.servers)) {
-    if (Object.keys(server.tools).length === 0) continue;
-    let offered: SeenTool[];
-    try {
-      offered = await new ToolServer(name, server.url).listTools();
-    } catch (thrown) {
-      const why = thrown instanceof Error ? thrown.message.slice(0, 300) : "no answer";
-      return refuse(`servers.${name}.url`, `the tool server at ${server.url} could not list its tools: ${why}`);
-    }
-    for (const [tool, contract] of Object.entries(server.tools)) {
-      const field = `servers.${name}.tools.${tool}`;
-      const found = pickTool(field, tool, contract, offered);
-      if ("reason" in found) return found;
-      named.push(found);
-    }
-  }
-  return named;
+  const servers = Object.keys(release.manifest.servers).filter((server) => toolNames(release, server).length > 0);
+  const listed = await Promise.all(servers.map((server) => listServer(release, server)));
+  const refusal = listed.find((one) => "reason" in one);
+  return refusal ?? listed.flatMap((one) => ("reason" in one ? [] : one));
 }
 
-function pickTool(field: string, tool: string, contract: Contract, offered: readonly SeenTool[]): SeenTool | Refusal {
-  const [found, ...more] = offered.filter((item) => item.tool === tool);
-  if (!found) {
-    const names = offered.map((item) => item.tool.slice(0, 64));
-    const guess = closest(tool, names);
-    const list = names.slice(0, 20).join(", ") || "none";
-    return refuse(field, `the server offers no tool "${tool}"${guess ? `; did you mean "${guess}"?` : ""} It offers: ${list}`);
+async function listServer(release: Release, name: string): Promise<SeenTool[] | Refusal> {
+  const url = release.manifest.servers[name]?.url ?? "";
+  const server = new ToolServer(name, url);
+  try {
+    const offered = await server.open(toolNames(release, name));
+    return pickTools(release, name, offered);
+  } catch (thrown) {
+    const fault = explainFault(thrown);
+    const field = fault.tool === undefined ? `servers.${name}.url` : `servers.${name}.tools.${fault.tool}`;
+    return refuse(field, `the tools of ${url} could not be listed: ${fault.message}`);
+  } finally {
+    server.reset();
   }
-  if (more.length > 0) return refuse(field, `the server offers "${tool}" more than once`);
+}
+
+function pickTools(release: Release, server: string, offered: OfferedTools): SeenTool[] | Refusal {
+  const picked: SeenTool[] = [];
+  for (const [tool, contract] of Object.entries(release.manifest.servers[server]?.tools ?? {})) {
+    const found = pickTool(`servers.${server}.tools.${tool}`, tool, contract, offered);
+    if ("reason" in found) return found;
+    picked.push(found);
+  }
+  return picked;
+}
+
+function pickTool(field: string, tool: string, contract: Contract, offered: OfferedTools): SeenTool | Refusal {
+  const found = offered.tools.find((item) => item.tool === tool);
+  if (!found) {
+    const guess = closest(tool, offered.names);
+    const list = offered.names.slice(0, maxListed).map((name) => printable(name)).join(", ") || "none";
+    const hint = guess ? ` (did you mean "${printable(guess)}"?)` : "";
+    return refuse(field, `the server offers no tool "${tool}"${hint}; it offers: ${list}`);
+  }
   const schema = parseToolSchema(found.schema, tool);
   if (isRefusal(schema)) return { ...schema, field };
   const spoken = [...contract.authority, ...contract.payload, ...Object.keys(contract.bind)];
   const bounded = Object.keys(contract.max).filter((key) => key !== "per_day");
   const missing = [...spoken, ...bounded].find((name) => !schema.properties.includes(name));
   if (missing === undefined) return found;
-  return refuse(field, `"${missing}" is no argument of this tool; it takes: ${schema.properties.join(", ") || "nothing"}`);
+  const takes = schema.properties.slice(0, maxListed).map((name) => printable(name)).join(", ") || "nothing";
+  return refuse(field, `"${missing}" is no argument of the tool "${tool}"; it takes: ${takes}`);
 }
 
 function refuse(field: string, message: string): Refusal {
