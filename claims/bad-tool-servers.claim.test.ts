@@ -8,8 +8,8 @@ import { HostileServer, honestTool, sayDone, sayResult, sayText, sayTools, type 
 import { HostileStage, rebuild, type Said } from "./hostile-stage.ts";
 import { callLies, cut, deployLies, failed, structured, unknown } from "./tool-server-lies.ts";
 
-/** Of a call with a timeout of one second: connecting, calling, and asking the broker what became of it. */
-const callLimitMs = 7000;
+/** Of a call with a timeout of one second: connecting (5 s), calling, and asking the broker what became of it (3 s). */
+const callLimitMs = 10_000;
 let stage: HostileStage;
 let silent: HostileServer;
 /** A deploy whose server never answers takes its whole limit; it runs beside the other tests. */
@@ -57,9 +57,9 @@ test("a call whose end nobody knows is not made again by the next turn of its co
   stage.server.behave({ call: cut });
   const { answer, seen } = await call();
   stage.server.behave();
-  const before = stage.server.calls.length;
+  const made = stage.server.calls.length;
   await stage.say("hello", answer.thread);
-  assert.deepEqual([seen, stage.server.calls.length], [1, before]);
+  assert.deepEqual([seen, stage.server.calls.length], [1, made]);
 });
 
 test("a server that forgot its session is called once more, in a new one", async () => {

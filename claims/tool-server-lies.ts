@@ -156,7 +156,7 @@ export const callLies: readonly CallLie[] = [
     name: "never finishes connecting",
     lie: { initialize: () => undefined },
     ending: failed,
-    line: /did not run: .*no answer within 1 s/,
+    line: /did not run: .*no answer within 5 s/,
     seen: 0,
   },
   {

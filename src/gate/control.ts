@@ -38,7 +38,8 @@ async function acceptTool(request: Request, env: Env): Promise<Response> {
   const body = await parseBody(request, acceptToolRequest);
   if (body instanceof Response) return body;
   const accepted = await openLedger(env).acceptTool(body.server, body.tool, body.hash);
-  if (!accepted) return problemResponse(409, "not_seen", "no changed definition with this hash was seen; look again", "hash");
+  if (!accepted)
+    return problemResponse(409, "not_seen", "no changed definition with this hash was seen; look again", "hash");
   return Response.json({ tools: (await openLedger(env).status()).tools });
 }
 
@@ -57,7 +58,11 @@ async function decide(request: Request, env: Env, callId: string): Promise<Respo
 }
 
 async function readAudit(url: URL, env: Env): Promise<Response> {
-  const after = z.coerce.number().int().min(0).safeParse(url.searchParams.get("after") ?? 0);
+  const after = z.coerce
+    .number()
+    .int()
+    .min(0)
+    .safeParse(url.searchParams.get("after") ?? 0);
   if (!after.success) return problemResponse(400, "bad_request", "a sequence number", "after");
   return Response.json(await openLedger(env).entries(after.data, pageSize));
 }

@@ -23,7 +23,8 @@ let tokens: { text: string; rows: TokenRow[] } | undefined;
 
 /** The release this process serves; parsed once. */
 export function openRelease(env: Env): Release {
-  if (parsed?.text !== env.RELEASE) parsed = { text: env.RELEASE, release: releaseSchema.parse(JSON.parse(env.RELEASE)) };
+  if (parsed?.text !== env.RELEASE)
+    parsed = { text: env.RELEASE, release: releaseSchema.parse(JSON.parse(env.RELEASE)) };
   return parsed.release;
 }
 
@@ -34,7 +35,9 @@ export function openTokens(env: Env): readonly TokenRow[] {
 }
 
 /** The methods of a Durable Object as its callers see them: workerd's own mapped type does not end on recursive JSON. */
-type Remote<T> = { [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never };
+type Remote<T> = {
+  [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+};
 
 /** The one Ledger of this deployment. */
 export function openLedger(env: Env): Remote<Omit<Ledger, keyof DurableObject>> {

@@ -167,7 +167,10 @@ export class Journal {
 
   /** Calls of which nobody knows whether they ran. */
   unknownCalls(turn: number): JournalCall[] {
-    return this.#calls("select * from calls where turn = ? and state = 'ended' and reason = 'unknown' order by step, position", turn);
+    return this.#calls(
+      "select * from calls where turn = ? and state = 'ended' and reason = 'unknown' order by step, position",
+      turn,
+    );
   }
 
   /** A call may be decided, and its thread woken, before the thread has written down that it is held. */
@@ -189,7 +192,12 @@ export class Journal {
     return this.#sql.exec(query).toArray().map(parseTurn)[0];
   }
 
-  execute(call: Pick<JournalCall, "callId" | "attempt" | "started">, server: string, tool: string, bound: JsonObject): void {
+  execute(
+    call: Pick<JournalCall, "callId" | "attempt" | "started">,
+    server: string,
+    tool: string,
+    bound: JsonObject,
+  ): void {
     const query = `update calls set state = 'executing', attempt = ?, started = ?, server = ?, tool = ?, bound = ?
       where call_id = ?`;
     this.#sql.exec(query, call.attempt, call.started, server, tool, JSON.stringify(bound), call.callId);
@@ -220,7 +228,10 @@ export class Journal {
   }
 
   #calls(query: string, ...bindings: (string | number)[]): JournalCall[] {
-    return this.#sql.exec(query, ...bindings).toArray().map(parseCall);
+    return this.#sql
+      .exec(query, ...bindings)
+      .toArray()
+      .map(parseCall);
   }
 }
 

@@ -59,7 +59,10 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** A person's decision on exactly the action they saw. Returns the call as it is now, or why not. */
-  decide(callId: string, decision: z.infer<typeof decisionRequest>): ApprovalView | { refused: string; message: string } {
+  decide(
+    callId: string,
+    decision: z.infer<typeof decisionRequest>,
+  ): ApprovalView | { refused: string; message: string } {
     const answer = this.#commit(() => this.#admission.decide(callId, decision, Date.now()));
     this.ctx.waitUntil(this.#deliverWakes());
     return "refused" in answer ? answer : viewCall(answer);
@@ -120,12 +123,28 @@ export class Ledger extends DurableObject<Env> {
   status(): z.infer<typeof gateStatus> {
     const { name } = this.#release.manifest;
     const held = this.#calls.count("held");
-    return { deployment: name, release: this.#release.release, held, entries: this.#chain.head().seq, tools: this.#pins.views() };
+    return {
+      deployment: name,
+      release: this.#release.release,
+      held,
+      entries: this.#chain.head().seq,
+      tools: this.#pins.views(),
+    };
   }
 
   override async alarm(): Promise<void> {
     this.#armed = undefined;
-    this.#commit(() => this.#endAll(() => this.#calls.overdue(Date.now(), batch), "expire"));
+    try {
+      this.#commit(() => this.#endAll(() => this.#calls.overdue(Date.now(), batch), "expire"));
+    } catch (thrown) {
+      // An alarm that throws is tried a few times and then forgotten, and the wake-ups with it.
+      console.error(
+        JSON.stringify({
+          event: "expiry_failed",
+          message: thrown instanceof Error ? thrown.message.slice(0, 500) : "",
+        }),
+      );
+    }
     await this.#deliverWakes();
   }
 
@@ -159,7 +178,8 @@ export class Ledger extends DurableObject<Env> {
    */
   #setAlarm(): void {
     const next = [this.#calls.nextExpiry(), this.#calls.nextWake()].filter((at) => at !== undefined);
-    const due = next.length === 0 ? undefined : Math.max(Date.now(), Math.min(...next));
+    // Wakes are delivered at once; the alarm is for those that were not.
+    const due = next.length === 0 ? undefined : Math.max(Date.now() + firstWakeRetryMs, Math.min(...next));
     if (due === undefined || (this.#armed !== undefined && this.#armed > Date.now() && this.#armed <= due)) return;
     this.#armed = due;
     void this.ctx.storage.setAlarm(due);
@@ -210,4 +230,3 @@ const notOpen: AdmitAnswer = {
     message: "this release was never opened by a deploy; deploy it again",
   },
 };
-

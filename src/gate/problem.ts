@@ -10,7 +10,13 @@ const maxDetailChars = 1500;
 const maxFieldChars = 300;
 
 /** A problem document; `code` becomes the last part of its `type`. */
-export function problemResponse(status: number, code: string, detail: string, field?: string, headers: HeadersInit = {}): Response {
+export function problemResponse(
+  status: number,
+  code: string,
+  detail: string,
+  field?: string,
+  headers: HeadersInit = {},
+): Response {
   const named = field ? { field: printable(field, maxFieldChars) } : {};
   const words = { title: code.replaceAll("_", " "), status, detail: printable(detail, maxDetailChars), ...named };
   const body = { type: `urn:ambit:problem:${code}`, ...words };
@@ -36,7 +42,8 @@ export function refusalResponse(refusal: Refusal): Response {
 /** Reads and parses a JSON body, or says which field is wrong. */
 export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Promise<T | Response> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") return problemResponse(415, "wrong_content_type", "send application/json", "Content-Type");
+  if (type !== "application/json")
+    return problemResponse(415, "wrong_content_type", "send application/json", "Content-Type");
   const bytes = await readBounded(request);
   if (!bytes) return problemResponse(413, "too_large", `at most ${maxGateRequestBytes} bytes are read`);
   let value: unknown;
@@ -50,7 +57,12 @@ export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Prom
   const issue = parsed.error.issues[0];
   const unknownKey = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const field = [...(issue?.path ?? []), ...(unknownKey === undefined ? [] : [unknownKey])].map(String).join(".");
-  return problemResponse(422, "bad_request", unknownKey ? `unknown key "${unknownKey}"` : (issue?.message ?? ""), field || "(body)");
+  return problemResponse(
+    422,
+    "bad_request",
+    unknownKey ? `unknown key "${unknownKey}"` : (issue?.message ?? ""),
+    field || "(body)",
+  );
 }
 
 /** Reads what a refused request still sends, up to the cap: closing on a writing caller would cost it the answer. */

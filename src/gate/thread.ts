@@ -22,6 +22,8 @@ const maxQueued = 10;
 const resumeMs = 2000;
 /** Walks of a turn that begin at one place, get no further and are begun again: by kills, crashes and exceptions. */
 const maxWalks = 10;
+/** However short the timeout of a tool is, connecting to its server takes a few round trips, milliseconds. */
+const leastConnectMs = 5000;
 /** How rarely what cannot go on is tried in the end, milliseconds. */
 const slowestResumeMs = 60_000;
 
@@ -120,11 +122,16 @@ export class Thread extends DurableObject<Env> {
       // Whatever came while the last entries were on their way is walked as well.
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
-          const pins = await openLedger(this.env).openPins();
+          const pins = await openLedger(this.env)
+            .openPins()
+            .catch((thrown: unknown) => {
+              this.#startWalk(turn.turn);
+              throw thrown;
+            });
           // A deploy is trying this release: nothing moves under it before it was accepted.
           if (!pins) return;
           this.#catalog = openCatalog(this.#release, pins);
-          if (this.#journal.startWalk(turn.turn) > maxWalks) giveUp(this.#rooms(), turn.turn);
+          this.#startWalk(turn.turn);
           await walkTurn(this.#rooms(), turn.turn);
           this.#announce();
         }
@@ -134,8 +141,17 @@ export class Thread extends DurableObject<Env> {
     } catch (thrown) {
       // The journal stands; the alarm goes on from it.
       this.#interruptions += 1;
-      console.error(JSON.stringify({ event: "turn_interrupted", message: thrown instanceof Error ? thrown.message.slice(0, 500) : "" }));
+      console.error(
+        JSON.stringify({
+          event: "turn_interrupted",
+          message: thrown instanceof Error ? thrown.message.slice(0, 500) : "",
+        }),
+      );
     }
+  }
+
+  #startWalk(turn: number): void {
+    if (this.#journal.startWalk(turn) > maxWalks) giveUp(this.#rooms(), turn);
   }
 
   #hasWork(): boolean {
@@ -178,7 +194,7 @@ export class Thread extends DurableObject<Env> {
     const server = this.#server(named.server);
     if (server.isOpen) return;
     try {
-      const limitMs = Math.min(connectMs, durationMs(named.contract.timeout));
+      const limitMs = Math.min(connectMs, Math.max(leastConnectMs, durationMs(named.contract.timeout)));
       const { tools } = await openWhenBack(server, toolNames(this.#release, named.server), limitMs);
       this.#catalog = openCatalog(this.#release, await openLedger(this.env).observe(named.server, tools));
     } catch (thrown) {

@@ -57,13 +57,14 @@ export async function walkTurn(rooms: Rooms, number: number): Promise<void> {
  * nobody knows is said.
  */
 export function giveUp(rooms: Rooms, number: number): void {
-  const stuck = rooms.journal.openCalls(number).filter((call) => call.state !== "held" || call.woken);
-  for (const call of stuck) {
-    if (call.state === "executing") endCall(rooms, call, "unknown", `[ambit] It is not known whether ${call.name} ran. Do not repeat it.`);
+  const open = rooms.journal.openCalls(number);
+  for (const call of open.filter(({ state, woken }) => state !== "held" || woken)) {
+    if (call.state === "executing")
+      endCall(rooms, call, "unknown", `[ambit] It is not known whether ${call.name} ran. Do not repeat it.`);
     else endCall(rooms, call, "failed", "[ambit] the call did not run: something kept this turn from going on");
   }
   const why = "something kept this turn from going on; the operator's log says what";
-  if (stuck.length === 0) endTurn(rooms, currentTurn(rooms, number), "failed", `I stopped: ${why}.`, "gave_up");
+  if (open.length === 0) endTurn(rooms, currentTurn(rooms, number), "failed", `I stopped: ${why}.`, "gave_up");
 }
 
 /** Room 5: one answer of the model, or the end of the turn. */
@@ -78,7 +79,10 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
   try {
     const answer = await askWithRetries((signal) => askModel(agent.model, prompt, tools, budget, signal), deadline);
     const step = turn.steps + 1;
-    const calls = answer.calls.map((call, position) => ({ ...call, callId: callIdOf(rooms.thread, turn.turn, step, position) }));
+    const calls = answer.calls.map((call, position) => ({
+      ...call,
+      callId: callIdOf(rooms.thread, turn.turn, step, position),
+    }));
     rooms.commit(() => {
       rooms.journal.addStep(turn.turn, step, answer.text, answer.tokens, calls);
       report(rooms, "model_answered", turn.turn, { step, tokens: answer.tokens, calls: calls.length });
@@ -90,7 +94,12 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
   }
 }
 
-function spentLimit(turn: Turn, limits: Release["manifest"]["limits"], deadline: number, next: number): string | undefined {
+function spentLimit(
+  turn: Turn,
+  limits: Release["manifest"]["limits"],
+  deadline: number,
+  next: number,
+): string | undefined {
   const { steps_per_turn, tokens_per_turn, turn_timeout } = limits;
   if (turn.steps >= steps_per_turn) return `this turn took ${turn.steps} steps, the limit (limits.steps_per_turn)`;
   if (turn.tokens >= tokens_per_turn) return `this turn used its ${tokens_per_turn} tokens (limits.tokens_per_turn)`;
@@ -109,7 +118,8 @@ async function advanceCalls(rooms: Rooms, open: readonly JournalCall[], deadline
     moved = true;
     // A call that a person decided is not lost to a clock that ran before they were asked.
     const isLate = call.state === "planned" && Date.now() >= deadline;
-    if (isLate) endCall(rooms, call, "failed", "[ambit] the call did not run: the turn ran out of time (limits.turn_timeout)");
+    if (isLate)
+      endCall(rooms, call, "failed", "[ambit] the call did not run: the turn ran out of time (limits.turn_timeout)");
     else if (call.state === "executing") await recover(rooms, call);
     else await admitAndRun(rooms, call);
   }
@@ -117,7 +127,8 @@ async function advanceCalls(rooms: Rooms, open: readonly JournalCall[], deadline
 }
 
 async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
-  if (call.attempt >= maxCallAttempts) return endCall(rooms, call, "failed", "[ambit] the call did not run: it could not be sent");
+  if (call.attempt >= maxCallAttempts)
+    return endCall(rooms, call, "failed", "[ambit] the call did not run: it could not be sent");
   const parsed = parseArguments(call.arguments);
   if ("reason" in parsed) return refuseCall(rooms, call, parsed);
   await rooms.prepare(call.name);
@@ -125,10 +136,11 @@ async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
   const entries = journal.unreported();
   const place = { callId: call.callId, thread, turn: call.turn, user };
   const answer = await rooms.admit({ ...place, name: call.name, arguments: parsed.arguments, entries });
-  if (answer.state === "held") return rooms.commit(() => {
-    confirm(rooms, entries);
-    journal.hold(call.callId, answer.reason, answer.expires);
-  });
+  if (answer.state === "held")
+    return rooms.commit(() => {
+      confirm(rooms, entries);
+      journal.hold(call.callId, answer.reason, answer.expires);
+    });
   if (answer.state === "refused") {
     const { reason, message } = answer.refusal;
     return rooms.commit(() => {
@@ -148,7 +160,8 @@ async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
 
 /** Killed after `executing` was written: ask what became of it. */
 async function recover(rooms: Rooms, call: JournalCall): Promise<void> {
-  if (call.server === null || call.tool === null || call.bound === null) throw new Error(`call ${call.callId} executes nothing`);
+  if (call.server === null || call.tool === null || call.bound === null)
+    throw new Error(`call ${call.callId} executes nothing`);
   settle(rooms, call, await rooms.runner.recover(admitted(call, call, call.server, call.tool, call.bound)));
 }
 
@@ -171,7 +184,13 @@ function admitted(
 }
 
 /** Room 9 and 10: the labelled result and its audit entry, in one commit. */
-function endCall(rooms: Rooms, call: JournalCall, ending: CallEnding, text: string, labels: Parameters<Journal["end"]>[3] = []): void {
+function endCall(
+  rooms: Rooms,
+  call: JournalCall,
+  ending: CallEnding,
+  text: string,
+  labels: Parameters<Journal["end"]>[3] = [],
+): void {
   rooms.commit(() => {
     rooms.journal.end(call.callId, ending, text, labels);
     report(rooms, `call_${ending}`, call.turn, { tool: call.name.slice(0, 64), characters: text.length }, call.callId);
@@ -179,7 +198,11 @@ function endCall(rooms: Rooms, call: JournalCall, ending: CallEnding, text: stri
 }
 
 /** What cannot even be put before the Ledger. */
-function refuseCall(rooms: Rooms, call: JournalCall, refusal: { reason: string; field: string; message: string }): void {
+function refuseCall(
+  rooms: Rooms,
+  call: JournalCall,
+  refusal: { reason: string; field: string; message: string },
+): void {
   const { reason, field, message } = refusal;
   const detail = { tool: call.name.slice(0, 64), control: "least-privilege", reason, field: field.slice(0, 128) };
   rooms.commit(() => {
@@ -190,7 +213,10 @@ function refuseCall(rooms: Rooms, call: JournalCall, refusal: { reason: string; 
 
 function waitForPerson(rooms: Rooms, turn: number): void {
   const held = rooms.journal.openCalls(turn);
-  const lines = held.map((call) => `- ${call.name}: ${call.reason ?? "needs a decision"} (call ${call.callId}, until ${call.expires ?? "?"})`);
+  const lines = held.map(
+    (call) =>
+      `- ${call.name}: ${call.reason ?? "needs a decision"} (call ${call.callId}, until ${call.expires ?? "?"})`,
+  );
   const reply = `This waits for a person to decide:\n${lines.join("\n")}`;
   rooms.commit(() => rooms.journal.setTurnState(turn, "waiting", withUnknown(rooms, turn, reply)));
 }
@@ -206,13 +232,23 @@ function finish(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: strin
 
 /** That something may have happened is said by the gate itself: the model may leave it out, or say the opposite. */
 function withUnknown(rooms: Rooms, turn: number, reply: string): string {
-  const lines = rooms.journal.unknownCalls(turn).map(({ name, callId }) => `[ambit] It is not known whether ${name} ran (call ${callId}). A person has to look.`);
+  const lines = rooms.journal
+    .unknownCalls(turn)
+    .map(({ name, callId }) => `[ambit] It is not known whether ${name} ran (call ${callId}). A person has to look.`);
   return [reply, ...lines].join("\n");
 }
 
 function report(rooms: Rooms, event: string, turn: number, detail: EntryBody["detail"], callId?: string): void {
   const at = new Date().toISOString();
-  rooms.journal.report({ v: 1, at, event, thread: rooms.thread, turn, ...(callId === undefined ? {} : { callId }), detail });
+  rooms.journal.report({
+    v: 1,
+    at,
+    event,
+    thread: rooms.thread,
+    turn,
+    ...(callId === undefined ? {} : { callId }),
+    detail,
+  });
 }
 
 function confirm(rooms: Rooms, entries: readonly ThreadEntry[]): void {

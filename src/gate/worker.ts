@@ -30,7 +30,9 @@ async function answer(request: Request, env: Env): Promise<Response> {
   try {
     return scope === "control" ? await answerControl(request, url, env) : await answerChannel(request, url, env);
   } catch (thrown) {
-    console.error(JSON.stringify({ event: "request_failed", path: url.pathname, message: String(thrown).slice(0, 300) }));
+    console.error(
+      JSON.stringify({ event: "request_failed", path: url.pathname, message: String(thrown).slice(0, 300) }),
+    );
     return problemResponse(503, "unavailable", "the deployment could not answer; try again");
   }
 }

@@ -213,3 +213,21 @@ test("a deployment file with a destination that nothing could reach is refused b
   const model = { provider: "anthropic", base_url: "http://127.0.0.1:1/v1", name: "m" };
   assert.equal(fieldOf({ agent: { instructions: "./x.md", model } }), "agent.model.base_url url.scheme");
 });
+
+test("two servers of one URL are refused when their credentials differ, or only one has one, and not when they agree", () => {
+  const server = (secret?: string): Record<string, unknown> => ({
+    url: "https://mcp.example.com/mcp",
+    ...(secret === undefined ? {} : { credential: { secret, as: "bearer" } }),
+    tools: {},
+  });
+  const verdictOf = (read: Record<string, unknown>, write: Record<string, unknown>): string => {
+    const verdict = decidePlan(manifest({ servers: { read, write } }));
+    return verdict.verdict === "allow" ? "allow" : `${verdict.refusal.field} ${verdict.refusal.reason}`;
+  };
+  assert.equal(verdictOf(server("reader"), server("writer")), "servers.read.url rule_without_effect");
+  assert.equal(verdictOf(server("reader"), server()), "servers.read.url rule_without_effect");
+  assert.equal(verdictOf(server("reader"), server("reader")), "allow");
+  assert.equal(verdictOf(server(), server()), "allow");
+  const elsewhere = { ...server("writer"), url: "https://mcp.example.com/mcp/write" };
+  assert.equal(verdictOf(server("reader"), elsewhere), "allow");
+});

@@ -107,6 +107,13 @@ export function decidePlan(manifest: Manifest): Checked<EgressPlan> {
   for (const rule of plan.servers) {
     const bad = field(`servers.${rule.name}.url`, decideUrl(rule.url.href, plan.listed, "save"));
     if (bad !== null) return bad;
+    const twin = plan.servers.find((one) => one.url.href === rule.url.href && !isSameCredential(one, rule));
+    if (twin !== undefined) {
+      return refuseEntry(
+        `servers.${rule.name}.url`,
+        `servers.${twin.name} has the same URL with another credential, and a request does not say which of the two is meant`,
+      );
+    }
   }
   return field("agent.model.base_url", decideUrl(plan.model.base, plan.listed, "save")) ?? allowed(plan);
 }
@@ -181,6 +188,10 @@ function isPlainPath(text: string): boolean {
   const path = (/^[^:]+:\/\/[^/?#]*([^?#]*)/.exec(text) ?? [])[1] ?? "";
   if (/%(?:25)*(?:2e|2f|5c|00)/i.test(path)) return false;
   return path.split("/").every((segment) => !/^\.{1,2}(;|$)/.test(segment));
+}
+
+function isSameCredential(one: ServerRule, other: ServerRule): boolean {
+  return one.credential?.secret === other.credential?.secret && one.credential?.as === other.credential?.as;
 }
 
 function parseAllow(pattern: string): AllowRule | null {

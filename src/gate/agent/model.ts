@@ -54,7 +54,12 @@ export async function askModel(
   try {
     const result = await client(model).doGenerate({
       prompt,
-      tools: tools.map(({ name, description, schema }) => ({ type: "function", name, description, inputSchema: schema })),
+      tools: tools.map(({ name, description, schema }) => ({
+        type: "function",
+        name,
+        description,
+        inputSchema: schema,
+      })),
       maxOutputTokens: Math.max(1, Math.min(answerTokens, budget)),
       abortSignal: signal,
     });
@@ -65,9 +70,14 @@ export async function askModel(
         : [],
     );
     if (calls.length > maxCallsPerStep) {
-      throw new ModelError(`the model asked for ${calls.length} calls at once; at most ${maxCallsPerStep} are looked at`, false);
+      throw new ModelError(
+        `the model asked for ${calls.length} calls at once; at most ${maxCallsPerStep} are looked at`,
+        false,
+      );
     }
-    const kept = calls.map((call) => (call.arguments.length > maxArgumentChars ? { ...call, arguments: "too long" } : call));
+    const kept = calls.map((call) =>
+      call.arguments.length > maxArgumentChars ? { ...call, arguments: "too long" } : call,
+    );
     const answered = text.length + calls.reduce((sum, call) => sum + call.arguments.length, 0);
     const least = leastTokens(prompt) + Math.ceil(answered / charsPerToken);
     return { text: text.slice(0, maxTextChars), calls: kept, tokens: chargedTokens(result.usage, least) };
@@ -123,8 +133,10 @@ function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
   if (signal.aborted) return new ModelError("the model did not answer in time", true);
   const api = thrown as { statusCode?: number; responseHeaders?: Record<string, string>; message?: string };
   const said = api.message ? `: ${printable(api.message, 200)}` : "";
-  if (api.statusCode === undefined || api.statusCode === 200) return new ModelError(`the model's answer was not understood${said}`, true);
-  if (api.statusCode < 400) return new ModelError(`the model's server answered ${api.statusCode}, a redirect, which is not followed`, false);
+  if (api.statusCode === undefined || api.statusCode === 200)
+    return new ModelError(`the model's answer was not understood${said}`, true);
+  if (api.statusCode < 400)
+    return new ModelError(`the model's server answered ${api.statusCode}, a redirect, which is not followed`, false);
   const waitMs = Math.min(30_000, Math.max(0, Number(api.responseHeaders?.["retry-after"] ?? 0) * 1000 || 0));
   const retry = api.statusCode === 429 || api.statusCode >= 500;
   return new ModelError(`the model's server answered ${api.statusCode}${said}`, retry, waitMs);

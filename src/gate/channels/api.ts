@@ -14,7 +14,8 @@ const longestWaitMs = 30_000;
 /** Answers `/v1/...`; the token was checked. */
 export async function answerChannel(request: Request, url: URL, env: Env): Promise<Response> {
   if (url.pathname === "/v1/messages") {
-    if (request.method !== "POST") return problemResponse(405, "wrong_method", "use POST", undefined, { allow: "POST" });
+    if (request.method !== "POST")
+      return problemResponse(405, "wrong_method", "use POST", undefined, { allow: "POST" });
     return acceptMessage(request, env);
   }
   const turn = turnPath.exec(url.pathname);

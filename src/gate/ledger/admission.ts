@@ -29,7 +29,13 @@ export interface AdmitRequest {
 }
 
 export type AdmitAnswer =
-  | { readonly state: "leased"; readonly lease: string; readonly server: string; readonly tool: string; readonly arguments: JsonObject }
+  | {
+      readonly state: "leased";
+      readonly lease: string;
+      readonly server: string;
+      readonly tool: string;
+      readonly arguments: JsonObject;
+    }
   | { readonly state: "held"; readonly reason: string; readonly expires: string }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -50,7 +56,12 @@ export class Admission {
 
   admit(request: AdmitRequest, now: number): AdmitAnswer {
     const tool = openCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
-    const call = { callId: request.callId, server: tool?.server ?? "", tool: request.name, arguments: request.arguments };
+    const call = {
+      callId: request.callId,
+      server: tool?.server ?? "",
+      tool: request.name,
+      arguments: request.arguments,
+    };
     const named = findNamedTool(this.#release, request.name);
     const decision = decideCall(call, { contract: tool?.contract ?? named?.contract, schema: tool?.checker });
     const row = this.#calls.get(request.callId);
@@ -126,7 +137,8 @@ export class Admission {
       this.end(row, "expire", now);
       return refusedBecause("expired", row);
     }
-    if (row.state === "held") return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
+    if (row.state === "held")
+      return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
     if (row.state !== "approved") return refusedBecause(row.state, row);
     if (!same) {
       this.end(row, "void", now);

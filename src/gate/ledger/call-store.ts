@@ -72,7 +72,16 @@ export class CallStore {
   insert(row: CallRow): void {
     this.#sql.exec(
       "insert into calls values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      ...[row.callId, row.thread, row.turn, row.user, JSON.stringify(row.action), row.actionHash, row.effect, row.impact],
+      ...[
+        row.callId,
+        row.thread,
+        row.turn,
+        row.user,
+        JSON.stringify(row.action),
+        row.actionHash,
+        row.effect,
+        row.impact,
+      ],
       ...[row.reason, row.state, row.created, row.expires, row.lease, row.lease ? row.created : null, row.by, row.note],
     );
   }
@@ -114,7 +123,9 @@ export class CallStore {
   }
 
   dueWakes(now: number): { callId: string; attempts: number }[] {
-    const rows = this.#sql.exec("select call_id, attempts from wakes where due <= ? order by due limit 100", now).toArray();
+    const rows = this.#sql
+      .exec("select call_id, attempts from wakes where due <= ? order by due limit 100", now)
+      .toArray();
     return rows.map((row) => ({ callId: String(row["call_id"]), attempts: Number(row["attempts"]) }));
   }
 
@@ -132,7 +143,10 @@ export class CallStore {
   }
 
   #rows(query: string, ...bindings: (string | number)[]): CallRow[] {
-    return this.#sql.exec(query, ...bindings).toArray().map(parseRow);
+    return this.#sql
+      .exec(query, ...bindings)
+      .toArray()
+      .map(parseRow);
   }
 }
 

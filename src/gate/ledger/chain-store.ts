@@ -29,7 +29,9 @@ export class ChainStore {
   head(): Head {
     if (!this.#head) {
       const row = this.#sql.exec("select seq, head from entries order by seq desc limit 1").toArray()[0];
-      this.#head = row ? { seq: Number(row["seq"]), head: String(row["head"]) } : { seq: 0, head: genesisHead(this.#deployment) };
+      this.#head = row
+        ? { seq: Number(row["seq"]), head: String(row["head"]) }
+        : { seq: 0, head: genesisHead(this.#deployment) };
     }
     return this.#head;
   }
@@ -66,7 +68,11 @@ export class ChainStore {
 
   /** Entries after `seq`, at most `limit`, as stored. */
   read(after: number, limit: number): { entry: ChainEntry; digest: string; head: string }[] {
-    const rows = this.#sql.exec("select entry, digest, head from entries where seq > ? order by seq limit ?", after, limit);
+    const rows = this.#sql.exec(
+      "select entry, digest, head from entries where seq > ? order by seq limit ?",
+      after,
+      limit,
+    );
     return rows.toArray().map((row) => ({
       entry: JSON.parse(String(row["entry"])) as ChainEntry,
       digest: String(row["digest"]),
@@ -86,6 +92,11 @@ export class ChainStore {
   latestSignature(): { seq: number; head: string; signature: string; key: string } | null {
     const row = this.#sql.exec("select * from signatures order by seq desc limit 1").toArray()[0];
     if (!row) return null;
-    return { seq: Number(row["seq"]), head: String(row["head"]), signature: String(row["signature"]), key: String(row["key"]) };
+    return {
+      seq: Number(row["seq"]),
+      head: String(row["head"]),
+      signature: String(row["signature"]),
+      key: String(row["key"]),
+    };
   }
 }

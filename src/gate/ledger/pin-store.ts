@@ -52,7 +52,9 @@ export class PinStore {
     for (const pin of this.all().filter((row) => row.server === server)) {
       const now = seen.find((tool) => tool.tool === pin.tool);
       const state = !now ? "absent" : now.hash === pin.hash ? "pinned" : "quarantined";
-      const known = this.#sql.exec("select seen from pins where server = ? and tool = ?", server, pin.tool).one()["seen"];
+      const known = this.#sql.exec("select seen from pins where server = ? and tool = ?", server, pin.tool).one()[
+        "seen"
+      ];
       const other = state === "quarantined" ? (now?.hash ?? null) : null;
       if (state === pin.state && known === other) continue;
       this.#sql.exec(

@@ -32,7 +32,9 @@ export class HeadSigner {
     try {
       while (this.#chain.lastSigned() < this.#chain.head().seq) await this.#signBatch();
     } catch (thrown) {
-      console.error(JSON.stringify({ event: "head_not_signed", message: thrown instanceof Error ? thrown.message : "" }));
+      console.error(
+        JSON.stringify({ event: "head_not_signed", message: thrown instanceof Error ? thrown.message : "" }),
+      );
     }
   }
 
@@ -47,7 +49,8 @@ export class HeadSigner {
     // Killed after the broker signed and before that was written down: the broker is ahead, on this very chain.
     const { sequence, head } = signConflict.parse(answer.body);
     const ours = sequence > from ? this.#chain.read(sequence - 1, 1)[0] : undefined;
-    if (ours?.head !== head) throw new Error(`the broker stands at another head, ${sequence}: this chain was cut or rewritten`);
+    if (ours?.head !== head)
+      throw new Error(`the broker stands at another head, ${sequence}: this chain was cut or rewritten`);
     const again = { sequence, head, digests: [] };
     this.#keep(await ask(again), again);
   }
@@ -55,7 +58,8 @@ export class HeadSigner {
   #keep({ status, body }: SignerAnswer, asked: { sequence: number; head: string }): void {
     if (status !== 200) throw new Error(`sign.internal said ${status}: ${JSON.stringify(body).slice(0, 200)}`);
     const signed = signAnswer.parse(body);
-    if (signed.sequence !== asked.sequence || signed.head !== asked.head) throw new Error("the broker signed another head");
+    if (signed.sequence !== asked.sequence || signed.head !== asked.head)
+      throw new Error("the broker signed another head");
     this.#chain.keepSignature(signed.sequence, signed.head, signed.signature, signed.key);
   }
 }

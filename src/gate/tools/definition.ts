@@ -25,7 +25,8 @@ export function parseDefinition(server: string, tool: string, raw: unknown): See
   const parsed = definition.safeParse(raw);
   if (!parsed.success) throw unusable(tool, "has a description that is no text");
   const { description, inputSchema } = parsed.data;
-  if (description.length > maxDescriptionChars) throw unusable(tool, `has a description over ${maxDescriptionChars} characters`);
+  if (description.length > maxDescriptionChars)
+    throw unusable(tool, `has a description over ${maxDescriptionChars} characters`);
   if (typeof inputSchema !== "object" || inputSchema === null || Array.isArray(inputSchema)) {
     throw unusable(tool, "has an input schema that is no object");
   }

@@ -38,7 +38,11 @@ function findCause(thrown: unknown): unknown {
 /** An answer that is no success, and what to do about it. */
 export function statusFault(status: number, method: string): ToolServerFault {
   const said = `it answered ${status} to ${method}`;
-  if (status < 400) return new ToolServerFault(`${said}, a redirect, which is not followed: write the address it leads to into the file`);
-  if (status === 401 || status === 403) return new ToolServerFault(`${said}: give it a credential (servers.NAME.credential)`);
+  if (status < 400)
+    return new ToolServerFault(
+      `${said}, a redirect, which is not followed: write the address it leads to into the file`,
+    );
+  if (status === 401 || status === 403)
+    return new ToolServerFault(`${said}: give it a credential (servers.NAME.credential)`);
   return new ToolServerFault(status === 404 ? `${said}: look at the path of its URL` : said);
 }

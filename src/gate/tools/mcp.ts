@@ -110,14 +110,24 @@ export class ToolServer {
     this.#client = client;
     const transport = new StreamableHTTPClientTransport(new URL(this.#url), {
       fetch: (url, init) => fetchOurs(url, init ?? {}, limit),
-      reconnectionOptions: { maxRetries: 0, initialReconnectionDelay: 1, maxReconnectionDelay: 1, reconnectionDelayGrowFactor: 1 },
+      reconnectionOptions: {
+        maxRetries: 0,
+        initialReconnectionDelay: 1,
+        maxReconnectionDelay: 1,
+        reconnectionDelayGrowFactor: 1,
+      },
     });
     await client.connect(transport, { timeout: limitMs, signal: limit.signal });
     return [client, transport];
   }
 }
 
-async function listAll(client: Client, server: string, wanted: readonly string[], signal: AbortSignal): Promise<OfferedTools> {
+async function listAll(
+  client: Client,
+  server: string,
+  wanted: readonly string[],
+  signal: AbortSignal,
+): Promise<OfferedTools> {
   const offered: OfferedTools = { tools: [], names: [] };
   let cursor: string | undefined;
   for (let page = 0; page < maxPages; page++) {
@@ -136,7 +146,8 @@ function takeTool(offered: OfferedTools, server: string, wanted: readonly string
   if (typeof name !== "string") return;
   if (offered.names.length < maxOffered) offered.names.push(name.slice(0, 64));
   if (!wanted.includes(name)) return;
-  if (offered.tools.some(({ tool }) => tool === name)) throw new ToolServerFault(`it offers "${name}" more than once`, name);
+  if (offered.tools.some(({ tool }) => tool === name))
+    throw new ToolServerFault(`it offers "${name}" more than once`, name);
   offered.tools.push(parseDefinition(server, name, raw));
 }
 
@@ -156,5 +167,8 @@ async function fetchOurs(url: string | URL, init: RequestInit, limit: AbortContr
       limit.abort(new ToolServerFault(`its answer to ${method} is over ${maxListBytes} bytes`));
     },
   });
-  return new Response(response.body?.pipeThrough(meter) ?? null, { status: response.status, headers: response.headers });
+  return new Response(response.body?.pipeThrough(meter) ?? null, {
+    status: response.status,
+    headers: response.headers,
+  });
 }

@@ -51,7 +51,11 @@ function pickTool(field: string, tool: string, contract: Contract, offered: Offe
   const found = offered.tools.find((item) => item.tool === tool);
   if (!found) {
     const guess = closest(tool, offered.names);
-    const list = offered.names.slice(0, maxListed).map((name) => printable(name)).join(", ") || "none";
+    const list =
+      offered.names
+        .slice(0, maxListed)
+        .map((name) => printable(name))
+        .join(", ") || "none";
     const hint = guess ? ` (did you mean "${printable(guess)}"?)` : "";
     return refuse(field, `the server offers no tool "${tool}"${hint}; it offers: ${list}`);
   }
@@ -61,7 +65,11 @@ function pickTool(field: string, tool: string, contract: Contract, offered: Offe
   const bounded = Object.keys(contract.max).filter((key) => key !== "per_day");
   const missing = [...spoken, ...bounded].find((name) => !schema.properties.includes(name));
   if (missing === undefined) return found;
-  const takes = schema.properties.slice(0, maxListed).map((name) => printable(name)).join(", ") || "nothing";
+  const takes =
+    schema.properties
+      .slice(0, maxListed)
+      .map((name) => printable(name))
+      .join(", ") || "nothing";
   return refuse(field, `"${missing}" is no argument of the tool "${tool}"; it takes: ${takes}`);
 }
 

@@ -83,7 +83,9 @@ export class ToolRunner {
   async #runRecord(call: AdmittedCall): Promise<Outcome> {
     const record = this.#release.manifest.records[call.tool];
     if (!record) return failed(`there is no record view ${call.tool} in this release`);
-    const params = Object.fromEntries(Object.entries(call.arguments).filter(([name]) => !Object.hasOwn(record.bind, name)));
+    const params = Object.fromEntries(
+      Object.entries(call.arguments).filter(([name]) => !Object.hasOwn(record.bind, name)),
+    );
     try {
       const result = await readRecords(call.tool, params);
       return this.#done(call, result, result.text.length);
@@ -100,13 +102,16 @@ export class ToolRunner {
     // A key that was used before says nothing about now: its outcome does.
     if (!(thrown instanceof DoorError) || thrown.reason === "call_already_forwarded") return this.#ask(call, graceMs);
     const { word } = thrown;
-    if (word === "refused" || word === "unreachable" || word === "overloaded") return failed(`the call did not run: ${said(thrown)}`);
-    if (word === "too_large") return failed("the tool ran, but its answer was too large to pass on; do not repeat the call");
+    if (word === "refused" || word === "unreachable" || word === "overloaded")
+      return failed(`the call did not run: ${said(thrown)}`);
+    if (word === "too_large")
+      return failed("the tool ran, but its answer was too large to pass on; do not repeat the call");
     return this.#ask(call, graceMs);
   }
 
   #conclude(call: AdmittedCall, { status, contentType, body }: CallAnswer): Outcome {
-    if (status >= 300) return failed(`the tool server answered ${status}${status < 400 ? ", a redirect, which is not followed" : ""}`);
+    if (status >= 300)
+      return failed(`the tool server answered ${status}${status < 400 ? ", a redirect, which is not followed" : ""}`);
     const kept = isTooManyValues(body) ? undefined : parseKeptAnswer(contentType, body);
     if (kept === undefined) return failed("the tool ran, but its answer could not be read; do not repeat the call");
     if ("error" in kept) return failed(`the tool server refused the call: ${kept.error}`);

@@ -60,13 +60,10 @@ export async function startBroker({
     threadFile,
     sharedRecords,
   });
-  const sweep = (): void => {
-    try {
-      calls.sweep(Date.now());
-    } catch (error) {
-      log("error", "storage_failed", { error: (error as Error).message });
-    }
-  };
+  const sweep = (): void =>
+    void calls
+      .sweep(Date.now())
+      .catch((error: unknown) => log("error", "storage_failed", { error: (error as Error).message }));
   sweep();
   const timer = setInterval(sweep, sweepMs).unref();
   await deployments.load();
@@ -83,6 +80,7 @@ export async function startBroker({
       new Promise((resume) => setTimeout(resume, waitMs).unref()),
     ]);
     sharedRecords.close();
+    calls.close();
     database.close();
   };
   return {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { Calls } from "./calls.ts";
-import { openStorage } from "./storage.ts";
+import { Calls, usualQuota } from "./calls.ts";
+import { openStorage, storageVersion } from "./storage.ts";
 
 function makePath(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "ab-"));
@@ -68,13 +68,13 @@ test("bodies are forgotten after a day and rows after seven, neither a minute ea
     const outcome = await calls.outcome("clerk", "call-0001.1");
     return outcome.state === "answered" ? outcome.body : null;
   };
-  calls.sweep(now + day - minute);
+  await calls.sweep(now + day - minute);
   assert.equal(await body(), "text");
-  calls.sweep(now + day + minute);
+  await calls.sweep(now + day + minute);
   assert.equal(await body(), "");
-  calls.sweep(now + 7 * day - minute);
+  await calls.sweep(now + 7 * day - minute);
   assert.equal(await body(), "");
-  calls.sweep(now + 7 * day + minute);
+  await calls.sweep(now + 7 * day + minute);
   assert.equal(await body(), null);
   database.close();
 });
@@ -83,14 +83,14 @@ test("a second broker on the same folder, or a file of a newer program, is refus
   const path = makePath(t);
   const database = openStorage(path);
   assert.throws(() => openStorage(path), /another broker holds it/);
-  database.exec("PRAGMA user_version = 2");
+  database.exec(`PRAGMA user_version = ${storageVersion + 1}`);
   database.close();
   assert.throws(() => openStorage(path), /newer Ambit/);
 });
 
 test("a deployment that keeps too many calls gets no more, and others do", async (t) => {
   const path = makePath(t);
-  const quota = { rows: 3, bodyBytes: 1000 };
+  const quota = { ...usualQuota, rows: 3 };
   const database = openStorage(path);
   const calls = new Calls(database, quota);
   for (const call of ["call-0001.1", "call-0002.1"]) assert.equal(calls.begin("clerk", call), "begun");
@@ -109,7 +109,7 @@ test("a deployment that keeps too many calls gets no more, and others do", async
 
 test("beyond its share of bodies a deployment loses its oldest, and others none", async (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database, { rows: 1000, bodyBytes: 1000 });
+  const calls = new Calls(database, { ...usualQuota, bodyBytes: 1000 });
   const answer = { status: 200, contentType: "", body: Buffer.alloc(100, 97) };
   const add = (deployment: string, call: string): void => {
     calls.begin(deployment, call);

@@ -1,8 +1,11 @@
 // Control `review`, `workflow`: the memory of what was forwarded. A crash between two lines wants a payment made twice, or
-// one that was made to be forgotten. Must stay true: the row is on disk before the first byte leaves; a key leaves once
-// and never again; "answered" is said only with the answer on disk; "not forwarded" only after the key was burnt.
+// one that was made to be forgotten; a gate that was taken over wants so much remembered that the broker, which all
+// deployments share, stands still over it. Must stay true: the row is on disk before the first byte leaves; a key leaves
+// once and never again; "answered" is said only with the answer on disk; "not forwarded" only after the key was burnt; and
+// no step here takes longer because a deployment has many rows.
 import { createHash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { setImmediate as nextPass } from "node:timers/promises";
 import type { OutcomeAnswer } from "../../controls/wire/door.ts";
 
 export interface CallAnswer {
@@ -21,25 +24,40 @@ const keepBodiesMs = dayMs;
 export interface Quota {
   /** New calls are refused beyond this. */
   readonly rows: number;
-  /** The oldest bodies are forgotten beyond this. */
+  /** The oldest bodies are forgotten beyond this many, and beyond this many bytes. */
+  readonly bodies: number;
   readonly bodyBytes: number;
 }
 
-const usualQuota: Quota = { rows: 1_000_000, bodyBytes: 268_435_456 };
+export const usualQuota: Quota = { rows: 1_000_000, bodies: 20_000, bodyBytes: 268_435_456 };
+/** How far below its quota a deployment is brought at once, so that not every answer has to forget one. */
+const slack = 0.99;
+/** Rows that one step of a sweep takes. */
+const stepRows = 500;
+
+interface Kept {
+  rows: number;
+  bodies: number;
+  bytes: number;
+}
 
 export class Calls {
   readonly #quota: Quota;
-  readonly #kept = new Map<string, { rows: number; bytes: number }>();
+  readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>();
   readonly #insert: StatementSync;
   readonly #answer: StatementSync;
   readonly #break: StatementSync;
   readonly #remove: StatementSync;
   readonly #find: StatementSync;
-  readonly #count: StatementSync;
+  readonly #countRows: StatementSync;
+  readonly #countBodies: StatementSync;
+  readonly #oldest: StatementSync;
   readonly #dropOldest: StatementSync;
+  readonly #nextWithBodies: StatementSync;
   readonly #dropBodies: StatementSync;
   readonly #dropRows: StatementSync;
+  #isClosed = false;
 
   constructor(database: DatabaseSync, quota: Quota = usualQuota) {
     const of = "deployment = ? AND call = ?";
@@ -54,12 +72,17 @@ export class Calls {
     this.#break = sql(`UPDATE forwarded SET state = 'broken' WHERE ${of} AND state = 'sending'`);
     this.#remove = sql(`DELETE FROM forwarded WHERE ${of} AND state = 'sending'`);
     this.#find = sql(`SELECT state, status, content_type, hash, body FROM forwarded WHERE ${of}`);
-    this.#count = sql("SELECT count(*) AS n, total(length(body)) AS bytes FROM forwarded WHERE deployment = ?");
-    this.#dropOldest = sql(
-      "UPDATE forwarded SET body = NULL WHERE rowid IN (SELECT rowid FROM forwarded WHERE deployment = ? AND body IS NOT NULL ORDER BY at LIMIT 50)",
+    const bodies = "FROM forwarded WHERE deployment = ? AND body IS NOT NULL";
+    const first = (rows: string): string => `rowid IN (SELECT rowid ${rows} ORDER BY at, rowid LIMIT ?)`;
+    this.#countRows = sql("SELECT count(*) AS n FROM forwarded WHERE deployment = ?");
+    this.#countBodies = sql(`SELECT count(*) AS n, total(length(body)) AS bytes ${bodies}`);
+    this.#oldest = sql(`SELECT length(body) AS bytes ${bodies} ORDER BY at, rowid`);
+    this.#dropOldest = sql(`UPDATE forwarded SET body = NULL WHERE ${first(bodies)}`);
+    this.#nextWithBodies = sql(
+      "SELECT deployment FROM forwarded WHERE body IS NOT NULL AND deployment > ? ORDER BY deployment LIMIT 1",
     );
-    this.#dropBodies = sql("UPDATE forwarded SET body = NULL WHERE body IS NOT NULL AND at < ?");
-    this.#dropRows = sql("DELETE FROM forwarded WHERE at < ?");
+    this.#dropBodies = sql(`UPDATE forwarded SET body = NULL WHERE ${first(`${bodies} AND at < ?`)}`);
+    this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ?")}`);
   }
 
   /**
@@ -86,11 +109,10 @@ export class Calls {
     const kept = this.#keptOf(deployment);
     const { changes } = this.#answer.run(answer.status, answer.contentType, hash, answer.body, deployment, call);
     if (changes !== 1) throw new Error(`call ${call} of ${deployment} was answered without having been claimed`);
+    kept.bodies += 1;
     kept.bytes += answer.body.length;
-    while (this.#keptOf(deployment).bytes > this.#quota.bodyBytes) {
-      this.#dropOldest.run(deployment);
-      this.#kept.delete(deployment);
-    }
+    const { bodies, bodyBytes } = this.#quota;
+    if (kept.bodies > bodies || kept.bytes > bodyBytes) this.#forgetOldest(deployment, kept);
   }
 
   /** Bytes were sent and no whole answer came. */
@@ -128,11 +150,37 @@ export class Calls {
     };
   }
 
-  /** Forgets bodies after a day and rows after seven. @param now milliseconds since 1970 */
-  sweep(now: number): void {
-    this.#dropBodies.run(now - keepBodiesMs);
-    this.#dropRows.run(now - keepRowsMs);
+  /** Forgets bodies after a day and rows after seven, in small steps. @param now milliseconds since 1970 */
+  async sweep(now: number): Promise<void> {
+    const inSteps = async (step: () => { readonly changes: number | bigint }): Promise<void> => {
+      while (!this.#isClosed && Number(step().changes) > 0) await nextPass();
+    };
+    for (let name = ""; !this.#isClosed; ) {
+      const next = this.#nextWithBodies.get(name)?.["deployment"];
+      if (typeof next !== "string") break;
+      name = next;
+      await inSteps(() => this.#dropBodies.run(next, now - keepBodiesMs, stepRows));
+    }
+    await inSteps(() => this.#dropRows.run(now - keepRowsMs, stepRows));
     this.#kept.clear();
+  }
+
+  /** A sweep under way ends before its next step: the database is about to be closed. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #forgetOldest(deployment: string, kept: Kept): void {
+    const { bodies, bodyBytes } = this.#quota;
+    let [count, bytes] = [0, 0];
+    for (const row of this.#oldest.iterate(deployment)) {
+      if (kept.bodies - count <= bodies * slack && kept.bytes - bytes <= bodyBytes * slack) break;
+      count += 1;
+      bytes += Number(row["bytes"]);
+    }
+    this.#dropOldest.run(deployment, count);
+    kept.bodies -= count;
+    kept.bytes -= bytes;
   }
 
   #add(deployment: string, call: string, state: "sending" | "burnt"): boolean {
@@ -143,11 +191,12 @@ export class Calls {
     return isNew;
   }
 
-  #keptOf(deployment: string): { rows: number; bytes: number } {
+  #keptOf(deployment: string): Kept {
     const known = this.#kept.get(deployment);
     if (known !== undefined) return known;
-    const row = this.#count.get(deployment);
-    const counted = { rows: Number(row?.["n"]), bytes: Number(row?.["bytes"]) };
+    const bodies = this.#countBodies.get(deployment);
+    const rows = Number(this.#countRows.get(deployment)?.["n"]);
+    const counted = { rows, bodies: Number(bodies?.["n"]), bytes: Number(bodies?.["bytes"]) };
     this.#kept.set(deployment, counted);
     return counted;
   }

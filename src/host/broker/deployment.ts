@@ -37,6 +37,8 @@ export class Deployment {
   readonly records: Records;
   /** For what a gate can cause at will. */
   readonly refusalLog: Log;
+  /** For requests that left: where to and how they ended is told of each destination, whatever else is sent beside it. */
+  readonly egressLog: Log;
   /** True once the deployment was removed: connections that are still open are answered with a refusal. */
   isRemoved = false;
   #release: Release;
@@ -48,6 +50,7 @@ export class Deployment {
     this.services = services;
     this.records = new Records(services.threadFile, services.sharedRecords);
     this.refusalLog = limitLog(services.log);
+    this.egressLog = limitLog(services.log, ({ host, reason = "" }) => `${host} ${reason}`);
     this.#release = release;
     this.#plan = planEgress(release.manifest);
     this.#pool = new Pool(services.resolve);

@@ -16,6 +16,8 @@ import { serveDoor } from "./route.ts";
 
 /** A release as JSON: manifest, instructions and file names, with room for escapes. */
 export const maxReleaseBytes = 4 * maxManifestBytes;
+/** Its file says its version too. */
+const maxFileBytes = maxReleaseBytes + 1024;
 
 const fileSchema = z.strictObject({ v: z.literal(1), release: releaseSchema });
 
@@ -160,7 +162,7 @@ function decideRelease(name: string, release: Release): Refusal | null {
 }
 
 function readRelease(path: string, name: string): Release {
-  const text = readPrivateFile(path, maxReleaseBytes);
+  const text = readPrivateFile(path, maxFileBytes);
   const { release } = fileSchema.parse(JSON.parse(text ?? "null"));
   const refusal = decideRelease(name, release);
   if (refusal !== null) throw new Error(refusal.message);

@@ -1,14 +1,17 @@
 // Control `runtime`, `least-privilege`: the one way out of a deployment, a unix socket. Who may open it is decided by the
-// folder the supervisor made for it, and which deployment speaks is decided by the socket alone. Must stay true: no path is
-// cut short (two deployments would share a door), no stale socket is left in the way, nothing but a socket is removed.
+// folder the supervisor made for it, and which deployment speaks is decided by the socket alone. A gate that was taken over
+// also wants the other doors kept shut, by keeping the broker busy. Must stay true: no path is cut short (two deployments
+// would share a door), no stale socket is left in the way, nothing but a socket is removed, and however much comes in at
+// one door, little of it is read at a time.
 import { chmodSync, existsSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { dirname } from "node:path";
+import { PacedSocket, paceServer, Turns } from "../paced-socket.ts";
 
 /** `sun_path` holds 108 bytes with its end; Node cuts what is longer without a word. */
 export const maxSocketPathBytes = 107;
 const headerMs = 60_000;
-const maxConnections = 256;
+const maxConnections = 128;
 
 export interface Door {
   /** False when the socket file was removed or replaced since. */
@@ -25,7 +28,7 @@ export interface Door {
 export async function openDoor(
   path: string,
   mode: number,
-  serve: (request: IncomingMessage, response: ServerResponse) => void,
+  serve: Serve,
 ): Promise<Door> {
   const bytes = Buffer.byteLength(path);
   if (bytes > maxSocketPathBytes)
@@ -43,9 +46,11 @@ export async function openDoor(
       headersTimeout: headerMs,
       requestTimeout: headerMs,
     },
-    serve,
+    oneByOne(serve),
   );
   server.maxConnections = maxConnections;
+  const turns = new Turns();
+  paceServer(server, (socket) => new PacedSocket(socket, turns));
   // Without a listener Node would end the socket without a word.
   server.on("connect", (_request, socket) =>
     socket.end(
@@ -56,6 +61,20 @@ export async function openDoor(
   chmodSync(path, mode);
   const identity = identityOf(path);
   return { isInPlace: () => identity !== null && identityOf(path) === identity, close: () => closeServer(server) };
+}
+
+type Serve = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** No client of a door sends a request before the last one was answered; who does wants a thousand read at once. */
+function oneByOne(serve: Serve): Serve {
+  const busy = new WeakSet<object>();
+  return (request, response) => {
+    const { socket } = request;
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once("close", () => busy.delete(socket));
+    serve(request, response);
+  };
 }
 
 function removeStale(path: string): void {

@@ -78,6 +78,11 @@ export async function forward(deployment: Deployment, prepared: Prepared, to: Se
   }
   const reply = await exchange(dialled.value, outgoing, limits, gone.signal);
   if (!reply.ok) return endWith(to, brokenProblem(destination, reply.reason));
+  // The credential would not be found in it. Nobody was asked to compress.
+  if (cutter.isActive && (reply.response.headers["content-encoding"] ?? "identity") !== "identity") {
+    reply.abort();
+    return endWith(to, brokenProblem(destination, "answer_encoded"));
+  }
   const cap = destination.rule === "model" ? maxModelAnswerBytes : maxAnswerBytes;
   if (outgoing.method !== "HEAD" && Number(reply.response.headers["content-length"] ?? 0) > cap) {
     reply.abort();
@@ -118,7 +123,7 @@ export function logEnding(
   startedAt: number,
 ): void {
   const { status, bytes } = ending;
-  deployment.services.log(ending.problem === undefined ? "info" : "warn", "egress", {
+  deployment.egressLog(ending.problem === undefined ? "info" : "warn", "egress", {
     deployment: deployment.name,
     host: hostPort(destination.host, destination.port),
     method,
@@ -149,7 +154,7 @@ async function stream(
       bytes += piece.length;
       if (bytes > cap) throw new Error("answer_too_large");
       const out = cutter.push(piece);
-      if (out.length > 0 && !to.write(out)) await drained(to);
+      if (out.length > 0 && !to.write(out)) await drained(to, idleMs);
     }
     to.end(cutter.end());
     return { status, bytes };
@@ -179,12 +184,16 @@ function addCredential(headers: OutgoingHttpHeaders, destination: Destination, v
   else headers["authorization"] = `Bearer ${value}`;
 }
 
-function drained(to: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      to.off("drain", done).off("close", done);
-      resolve();
+/** Rejects when the gate leaves what it was sent unread for that long. */
+function drained(to: ServerResponse, idleMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => done(() => reject(new Error("caller_gone"))), idleMs);
+    const go = (): void => done(resolve);
+    const done = (settle: () => void): void => {
+      clearTimeout(late);
+      to.off("drain", go).off("close", go);
+      settle();
     };
-    to.on("drain", done).on("close", done);
+    to.on("drain", go).on("close", go);
   });
 }

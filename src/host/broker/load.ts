@@ -1,6 +1,6 @@
 // Control `runtime`: how much of the broker one deployment may use at once. A gate that was taken over wants the broker,
 // which all deployments share, out of memory or out of sockets. Must stay true: what a request holds is counted before it
-// is held, and given back whatever happens to the request.
+// is held, and given back whatever happens to the request, but not before its answer has left.
 
 export const maxUnderWay = 64;
 /** Bodies of requests and buffered answers of one deployment, bytes. */

@@ -16,6 +16,7 @@ test("refusals beyond 20 a second are counted, not printed, and the next second 
   let now = 1000;
   const log = limitLog(
     (_level, _event, fields) => void lines.push(fields),
+    () => null,
     () => now,
   );
   for (let index = 0; index < 25; index++) log("warn", "egress_refused", { index });
@@ -24,4 +25,37 @@ test("refusals beyond 20 a second are counted, not printed, and the next second 
   log("warn", "egress_refused", { index: 25 });
   log("warn", "egress_refused", { index: 26 });
   assert.deepEqual(lines.slice(20), [{ index: 25, suppressed: 5 }, { index: 26 }]);
+});
+
+test("a flood of lines about one destination does not hide the one line about another", () => {
+  const hosts: unknown[] = [];
+  let now = 1000;
+  const log = limitLog(
+    (_level, _event, fields) => void hosts.push(fields?.["host"]),
+    ({ host }) => String(host),
+    () => now,
+  );
+  const flood = (): void => {
+    for (let index = 0; index < 1000; index++) log("info", "egress", { host: "noise.example" });
+  };
+  flood();
+  log("info", "egress", { host: "thief.example" });
+  log("info", "egress", { host: "thief.example" });
+  assert.equal(hosts.filter((host) => host === "thief.example").length, 1);
+  assert.equal(hosts.length, 21);
+  now = 2000;
+  flood();
+  log("info", "egress", { host: "thief.example" });
+  assert.equal(hosts.filter((host) => host === "thief.example").length, 2);
+});
+
+test("topics beyond 500 in a second are counted like everything else", () => {
+  let lines = 0;
+  const log = limitLog(
+    () => void lines++,
+    ({ host }) => String(host),
+    () => 1000,
+  );
+  for (let index = 0; index < 2000; index++) log("info", "egress", { host: index });
+  assert.equal(lines, 500);
 });

@@ -3,11 +3,11 @@
 // loses a request that nobody may send twice. Must stay true: a lease holds one request at a time, is used again only
 // within 4 s (servers commonly close at 5) or 1 s less than the server said, and never later than 60 s after its check.
 import { Agent } from "node:http";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Destination } from "../../controls/egress/destination.ts";
 import { hostPort } from "../../controls/egress/url.ts";
+import { PacedSocket, Turns } from "../paced-socket.ts";
 import { dial, type Dialled, type Resolve } from "./dial.ts";
 
 const reuseMs = 4000;
@@ -17,16 +17,19 @@ const maxIdle = 8;
 
 /** One connection; `agent` gives exactly this one to a request. */
 export class Lease {
-  readonly socket: Socket;
+  readonly socket: PacedSocket;
   readonly agent: Agent;
   readonly #born = performance.now();
+  /** Bytes nobody asked for belong to no answer: the two sides have lost step. */
+  readonly #onStray = (): void => void this.socket.destroy();
   #idleSince = 0;
   #reuseMs = reuseMs;
 
-  constructor(socket: Socket, onIdle: (lease: Lease) => boolean) {
+  constructor(socket: PacedSocket, onIdle: (lease: Lease) => boolean) {
     this.socket = socket;
     this.agent = new OneSocketAgent(socket, () => {
       this.#idleSince = performance.now();
+      socket.on("data", this.#onStray);
       return this.#reuseMs > 0 && onIdle(this);
     });
     socket.on("timeout", () => socket.destroy());
@@ -43,21 +46,20 @@ export class Lease {
     return this.#reuseMs;
   }
 
-  /** True when nothing speaks against another request on this connection. */
-  canCarry(): boolean {
-    const { socket } = this;
+  /** Takes an idle connection back into use; false when anything speaks against another request on it. */
+  use(): boolean {
     const now = performance.now();
-    if (now - this.#idleSince >= this.#reuseMs || now - this.#born >= lifeMs) return false;
-    // Bytes nobody asked for belong to no answer: the two sides have lost step.
-    return (
-      !socket.destroyed && socket.writable && socket.readable && !socket.readableEnded && socket.readableLength === 0
-    );
+    if (now - this.#idleSince >= this.#reuseMs || now - this.#born >= lifeMs || !this.socket.isQuiet) return false;
+    this.socket.off("data", this.#onStray).setTimeout(0);
+    return true;
   }
 }
 
 export class Pool {
   readonly #resolve: Resolve;
   readonly #idle = new Map<string, Lease[]>();
+  /** All upstreams of a deployment together get what one piece takes: a hostile one must not stop the other deployments. */
+  readonly #turns = new Turns();
   #isClosed = false;
 
   constructor(resolve: Resolve) {
@@ -73,15 +75,12 @@ export class Pool {
     const key = `${target.isTls ? "https" : "http"}://${hostPort(target.host, target.port)}`;
     for (let lease = this.#idle.get(key)?.pop(); lease !== undefined; lease = this.#idle.get(key)?.pop()) {
       if (isCareful) await pollOnce();
-      if (lease.canCarry()) {
-        lease.socket.setTimeout(0);
-        return { ok: true, value: lease };
-      }
+      if (lease.use()) return { ok: true, value: lease };
       lease.socket.destroy();
     }
     const dialled = await dial(target, this.#resolve);
     if (!dialled.ok) return dialled;
-    const fresh = new Lease(dialled.value, (lease) => this.#keep(key, lease));
+    const fresh = new Lease(new PacedSocket(dialled.value, this.#turns), (lease) => this.#keep(key, lease));
     fresh.socket.once("close", () => this.#forget(key, fresh));
     return { ok: true, value: fresh };
   }
@@ -110,10 +109,10 @@ export class Pool {
 
 /** Node's agent for the framing of one connection; it never dials and never picks. */
 class OneSocketAgent extends Agent {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #onIdle: () => boolean;
 
-  constructor(socket: Socket, onIdle: () => boolean) {
+  constructor(socket: Duplex, onIdle: () => boolean) {
     super({ keepAlive: true, maxSockets: 1, maxFreeSockets: 1 });
     this.#socket = socket;
     this.#onIdle = onIdle;

@@ -1,6 +1,7 @@
 // Control `least-privilege`, `runtime`: `records.internal` as one deployment sees it. One deployment's slow views want to
-// delay everybody's. Must stay true: all share one thread only as long as they are quick; who was slow once gets a thread
-// of its own; a view that was given up is refused until its query has ended, so that at most one thread per view is lost.
+// delay everybody's. Must stay true: all share one thread only as long as they are quick, and each has one query at a time
+// in its line; who was slow once gets a thread of its own; a view that was given up is refused until its query has ended,
+// and all views are when two have not.
 import type { Refusal } from "../../boundary.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import type { RecordAnswer } from "../../controls/wire/door.ts";
@@ -10,6 +11,8 @@ import type { Query, QueryResult } from "./records-thread.ts";
 
 /** A query that takes longer moves its deployment to a thread of its own, milliseconds. */
 const quickMs = 100;
+/** Threads of one deployment that may spin in a query that was given up. */
+export const maxStuck = 2;
 
 export type RecordOutcome =
   | { readonly ok: true; readonly answer: RecordAnswer }
@@ -19,6 +22,7 @@ export class Records {
   readonly #threadFile: string;
   readonly #shared: QueryLine;
   readonly #stuck = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
   #own: QueryLine | null = null;
 
   /** @param shared the line that all quick deployments stand in */
@@ -57,9 +61,17 @@ export class Records {
     this.#own = null;
   }
 
-  async #run(view: string, query: Query): Promise<QueryResult> {
-    const stillSpins = `a query of this view was given up after ${queryMs} ms and has not ended yet; narrow its SQL, deploy again and restart the broker`;
-    if (this.#stuck.has(view)) return { ok: false, reason: "view_too_slow", message: stillSpins };
+  /** Waits for the deployment's own queries here, so that in the shared line each waits for one of every other. */
+  #run(view: string, query: Query): Promise<QueryResult> {
+    const result = this.#last.then(() => this.#runNow(view, query));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #runNow(view: string, query: Query): Promise<QueryResult> {
+    const stillSpins = `a query was given up after ${queryMs} ms and has not ended yet; narrow its SQL, deploy again and restart the broker`;
+    if (this.#stuck.has(view) || this.#stuck.size >= maxStuck)
+      return { ok: false, reason: "view_too_slow", message: stillSpins };
     const end = await (this.#own ?? this.#shared).run(query);
     if (end.kind === "done" && end.ms <= quickMs) return end.result;
     this.#own ??= new QueryLine(this.#threadFile);

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { decideDestination, decideModelCall, type Destination } from "../../controls/egress/destination.ts";
 import type { Checked } from "../../controls/egress/refusal.ts";
 import { callHeader, callKeyPattern, doorHosts } from "../../controls/wire/door.ts";
-import { problem, problemAnswer, refusalProblem, sendAnswer, type Problem } from "./answer.ts";
+import { problem, problemAnswer, refusalProblem, sendAnswer, type Answer, type Problem } from "./answer.ts";
 import { overloaded } from "./body.ts";
 import type { Deployment } from "./deployment.ts";
 import { forward, logEnding, prepare } from "./forward.ts";
@@ -13,7 +13,7 @@ import { forwardCall } from "./forward-call.ts";
 import type { Hold } from "./load.ts";
 import { answerOutcome, answerRecords, answerSign } from "./own-hosts.ts";
 
-/** Answers one request of a deployment's gate. Never throws. */
+/** Answers one request of a deployment's gate; resolves when the answer has left. Never throws. */
 export async function serveDoor(
   deployment: Deployment,
   request: IncomingMessage,
@@ -21,6 +21,7 @@ export async function serveDoor(
 ): Promise<void> {
   const hold = deployment.load.enter();
   if (hold === null) return refuseRequest(deployment, request, response, overloaded);
+  const left = new Promise<void>((resolve) => response.once("close", resolve));
   try {
     await serve(deployment, request, response, hold);
   } catch (error) {
@@ -34,6 +35,8 @@ export async function serveDoor(
     );
     if (!response.writableEnded) response.destroy();
   } finally {
+    // An answer that nobody reads lies in memory as long as it is not read.
+    await left;
     hold.end();
   }
 }
@@ -65,11 +68,11 @@ async function serve(
   const path = url === null ? "" : url.pathname + url.search;
   switch (url?.protocol === "http:" && url.port === "" ? url.hostname : "") {
     case doorHosts.records:
-      return sendAnswer(response, await answerRecords(deployment, request, path, hold));
+      return sendHeld(response, await answerRecords(deployment, request, path, hold), hold);
     case doorHosts.sign:
-      return sendAnswer(response, await answerSign(deployment, request, path, hold));
+      return sendHeld(response, await answerSign(deployment, request, path, hold), hold);
     case doorHosts.outcome:
-      return sendAnswer(response, await answerOutcome(deployment, request, path));
+      return sendHeld(response, await answerOutcome(deployment, request, path), hold);
     case doorHosts.model:
       return sendOut(deployment, request, response, hold, decideModelCall(deployment.plan, request.method ?? "", path));
     default:
@@ -114,6 +117,10 @@ async function sendOut(
   if (!isDialled && ending.problem !== undefined) return refuseRequest(deployment, request, response, ending.problem);
   sendAnswer(response, answer);
   logEnding(deployment, destination, method, ending, startedAt);
+}
+
+function sendHeld(response: ServerResponse, answer: Answer, hold: Hold): void {
+  sendAnswer(response, hold.take(answer.body.length) ? answer : problemAnswer(overloaded));
 }
 
 function refuseRequest(deployment: Deployment, request: IncomingMessage, response: ServerResponse, why: Problem): void {

@@ -52,7 +52,10 @@ export class SecretsFile {
       v: 1,
       deployments: { ...deployments, [deployment]: { ...own(deployments, deployment), [secret]: value } },
     };
-    writePrivateFile(this.#path, `${JSON.stringify(changed)}\n`);
+    const text = `${JSON.stringify(changed)}\n`;
+    // Values are ASCII: one character is one byte. A larger file would not be read again, and no broker would start.
+    if (text.length > maxFileBytes) return `secret ${secret}: all secrets together may take ${maxFileBytes} bytes; use shorter ones`;
+    writePrivateFile(this.#path, text);
     this.#content = changed;
     return null;
   }

@@ -3,7 +3,7 @@
 // one broker alone holds the file, and a file of a newer program is left untouched.
 import { DatabaseSync } from "node:sqlite";
 
-const version = 1;
+export const storageVersion = 2;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS forwarded (
@@ -17,6 +17,8 @@ const tables = `
     body BLOB,
     PRIMARY KEY (deployment, call)
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS forwarded_by_age ON forwarded (at);
+  CREATE INDEX IF NOT EXISTS bodies_by_age ON forwarded (deployment, at) WHERE body IS NOT NULL;
   CREATE TABLE IF NOT EXISTS signed_heads (
     deployment TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL,
@@ -34,12 +36,13 @@ export function openStorage(path: string): DatabaseSync {
     // Exclusive: the lock names a second broker on the same folder at once, and the WAL index needs no shared memory.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-    if (found > version)
+    if (found > storageVersion)
       throw new Error(
-        `${path}: written by a newer Ambit (form ${found}, this one knows ${version}); start that one again`,
+        `${path}: written by a newer Ambit (form ${found}, this one knows ${storageVersion}); start that one again`,
       );
     // Only then: a start writes nothing, so that a full disk does not stop a broker from coming back.
-    if (found < version) database.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${version}; COMMIT;`);
+    if (found < storageVersion)
+      database.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${storageVersion}; COMMIT;`);
     return database;
   } catch (error) {
     database.close();

@@ -4,11 +4,13 @@
 // A request with a body always gets a connection of its own: on a kept one, bytes could go into a socket whose other end
 // is closing, and nobody could say whether they were read. Requests without a body share kept connections; see
 // `isUnsent` for the one case in which such a request is sent on a second connection.
+// A gate that was taken over may answer in any way and as fast as it likes: all its connections are read in its own turns.
 import { statSync } from "node:fs";
 import { Agent, type ClientRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Owners, type PacedSocket } from "../paced-socket.ts";
 import type { FrontLimits } from "./limits.ts";
 
 /** `sun_path` of Linux without its closing zero. Node cuts longer paths silently: two gates could become one. */
@@ -40,8 +42,9 @@ export interface GateAgents {
 
 /** Connecting is tried again for `connectMs` while a gate is starting. */
 export function openGateAgents({ connectMs, gateIdleMs }: FrontLimits): GateAgents {
-  const kept = new GateAgent({ keepAlive: true, maxFreeSockets: idlePerGate, timeout: gateIdleMs }, connectMs);
-  const fresh = new GateAgent({ keepAlive: false }, connectMs);
+  const owners = new Owners();
+  const kept = new GateAgent({ keepAlive: true, maxFreeSockets: idlePerGate, timeout: gateIdleMs }, connectMs, owners);
+  const fresh = new GateAgent({ keepAlive: false }, connectMs, owners);
   return { kept, fresh, close: () => kept.destroy() };
 }
 
@@ -60,19 +63,22 @@ function isStarting(error: NodeJS.ErrnoException): boolean {
 
 class GateAgent extends Agent {
   readonly #connectMs: number;
+  readonly #owners: Owners;
 
-  constructor(options: ConstructorParameters<typeof Agent>[0], connectMs: number) {
+  constructor(options: ConstructorParameters<typeof Agent>[0], connectMs: number, owners: Owners) {
     super(options);
     this.#connectMs = connectMs;
+    this.#owners = owners;
   }
 
   override createConnection(
     options: { socketPath?: string | undefined },
     done?: (error: Error | null, socket: Socket) => void,
   ): undefined {
-    const settle = done as ((error: Error | null, socket?: Socket) => void) | undefined;
-    connectGate(options.socketPath ?? "", this.#connectMs).then(
-      (socket) => settle?.(null, socket),
+    const settle = done as ((error: Error | null, socket?: PacedSocket) => void) | undefined;
+    const path = options.socketPath ?? "";
+    connectGate(path, this.#connectMs).then(
+      (socket) => settle?.(null, this.#owners.pace(socket, path)),
       (error: Error) => settle?.(error),
     );
   }

@@ -23,8 +23,9 @@ test("the documented limits are the ones that hold when nobody says otherwise", 
     gateIdleMs: 2_000,
     lingerMs: 1_000,
     drainMs: 10_000,
-    sockets: 1_000,
-    socketsPerClient: 100,
+    sockets: 2_000,
+    socketsPerClient: 1_000,
+    requestsPerGate: 200,
   });
 });
 

@@ -28,7 +28,10 @@ export interface FrontLimits {
   /** After SIGTERM, how long requests under way may take. */
   readonly drainMs: number;
   readonly sockets: number;
+  /** A tunnel or proxy before the front is one address for everybody behind it. */
   readonly socketsPerClient: number;
+  /** Requests of one deployment under way: one that hangs must leave connections to the others. */
+  readonly requestsPerGate: number;
 }
 
 export const frontLimits: FrontLimits = {
@@ -45,6 +48,7 @@ export const frontLimits: FrontLimits = {
   gateIdleMs: 2_000,
   lingerMs: 1_000,
   drainMs: 10_000,
-  sockets: 1_000,
-  socketsPerClient: 100,
+  sockets: 2_000,
+  socketsPerClient: 1_000,
+  requestsPerGate: 200,
 };

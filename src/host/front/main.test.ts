@@ -34,6 +34,7 @@ function startFront(t: TestContext, ...args: string[]): Started {
 
 function openRun(t: TestContext): string {
   const run = mkdtempSync(join(tmpdir(), "ambit-front-"));
+  mkdirSync(join(run, "front"));
   t.after(() => rmSync(run, { recursive: true }));
   return run;
 }

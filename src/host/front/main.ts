@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { frontLimits } from "./limits.ts";
 import { type FrontFlags, parseFlags } from "./flags.ts";
+import { healthSocket, serveHealth } from "./health.ts";
 import { createFront } from "./server.ts";
 
 const flags = parseFlags(process.argv.slice(2));
@@ -21,7 +22,11 @@ function start({ run, host, port }: FrontFlags): void {
   front.server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   front.server.listen(port, host, () => {
     const { port: bound } = front.server.address() as AddressInfo;
-    print({ event: "listening", url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` });
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+    serveHealth(healthSocket(run)).then(
+      () => print({ event: "listening", url }),
+      (error: Error) => stop(1, error.message),
+    );
   });
   // A terminal sends SIGINT to every process of its group; the front leaves it as politely as it was asked to start.
   for (const signal of ["SIGTERM", "SIGINT"])

@@ -60,9 +60,15 @@ const rows = {
     429,
     "rate-limits",
     "Too many connections",
-    "One address may hold 100 connections; close some.",
+    "One address may hold 1000 connections; close some.",
   ),
   server_full: row(503, "rate-limits", "Server full", "All connections are taken; try again later."),
+  deployment_busy: row(
+    503,
+    "rate-limits",
+    "Deployment busy",
+    "The deployment has 200 requests under way and received nothing of this one; ask again in a moment.",
+  ),
   gate_not_ready: row(
     503,
     "runtime",
@@ -103,7 +109,7 @@ export function refuse(reason: FrontReason): FrontRefusal {
 
 function headersOf(reason: FrontReason): readonly string[] {
   if (reason === "method_not_allowed") return ["allow", "GET, HEAD, POST"];
-  if (reason === "gate_not_ready") return ["retry-after", "1"];
+  if (reason === "gate_not_ready" || reason === "deployment_busy") return ["retry-after", "1"];
   if (reason === "server_full" || reason === "too_many_connections") return ["retry-after", "5"];
   return [];
 }

@@ -10,6 +10,8 @@ import { type AccessRecord, loggedRoute } from "./access-log.ts";
 import { answerSocket, answerWhole } from "./answer.ts";
 import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
+import { Owners, paceServer } from "../paced-socket.ts";
+import { Shares } from "./shares.ts";
 import { findGate, type GateAgents, openGateAgents } from "./gates.ts";
 import { parseFraming } from "./headers.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -34,6 +36,9 @@ interface Door extends FrontOptions {
   readonly agents: GateAgents;
   /** The request being answered on each connection. */
   readonly current: WeakMap<Duplex, Exchange>;
+  /** Connections on which a request came too early: what follows it costs nothing more. */
+  readonly refused: WeakSet<Duplex>;
+  readonly shares: Shares;
   isDraining: boolean;
 }
 
@@ -44,6 +49,8 @@ export function createFront(options: FrontOptions): Front {
     ...options,
     agents: openGateAgents(limits),
     current: new WeakMap(),
+    refused: new WeakSet(),
+    shares: new Shares(limits.requestsPerGate),
     isDraining: false,
   };
   const server = createServer({
@@ -58,6 +65,8 @@ export function createFront(options: FrontOptions): Front {
     noDelay: true,
   });
   server.maxConnections = limits.sockets;
+  const owners = new Owners();
+  paceServer(server, (socket) => owners.pace(socket, socket.remoteAddress ?? "unknown"));
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => serve(door, request, response);
   server.on("request", onRequest);
   server.on("checkContinue", onRequest);
@@ -72,9 +81,13 @@ export function createFront(options: FrontOptions): Front {
 
 function serve(door: Door, request: IncomingMessage, response: ServerResponse): void {
   const socket = request.socket;
-  const busy = door.current.get(socket);
+  const isEarly = door.current.has(socket);
+  if (isEarly && door.refused.has(socket)) return;
   const exchange = openExchange(door, request, response);
-  if (busy !== undefined) return fail(exchange, "pipelining_refused");
+  if (isEarly) {
+    door.refused.add(socket);
+    return fail(exchange, "pipelining_refused");
+  }
   door.current.set(socket, exchange);
   response.once("close", () => door.current.delete(socket));
   const { limits } = door;
@@ -88,6 +101,9 @@ function serve(door: Door, request: IncomingMessage, response: ServerResponse): 
   if (route.kind === "health") return answerHealth(exchange);
   const socketPath = findGate(door.run, route.deployment);
   if (socketPath === null) return fail(exchange, "not_found");
+  const leave = door.shares.enter(route.deployment);
+  if (leave === null) return fail(exchange, "deployment_busy");
+  response.once("close", leave);
   if (expect !== undefined && exchange.hasBody) response.writeContinue();
   passOn(exchange, { ...route, socketPath }, framing, door.agents);
 }

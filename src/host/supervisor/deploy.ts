@@ -2,7 +2,7 @@
 // the new gate has shown that it serves this very release and has pinned its tools, and only then may front see it. Killed
 // at any moment before that, the machine comes back with the release that worked.
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
@@ -30,9 +30,20 @@ function decideRelease(host: Host, name: string, release: Release): Problem | un
     const detail = "release.release is not the hash of the release: build it again with ambit deploy";
     return makeProblem(422, "wrong_hash", detail, "release.release");
   }
+  for (const [view, file] of Object.entries(release.recordFiles)) {
+    if (!isOurs(host, file)) continue;
+    const detail = `${file} is a file of Ambit itself, and of every deployment on it: name a database of your own`;
+    return makeProblem(422, "record_file_refused", detail, `records.${view}.file`);
+  }
   const { door, staged, socket } = findGatePlaces(host.places, name);
   const tooLong = [door, staged, socket].map(decideSocketPath).find((wrong) => wrong !== undefined);
   return tooLong === undefined ? undefined : makeProblem(422, "path_too_long", tooLong, "release.manifest.name");
+}
+
+/** A record view reads any database that the broker can open: its own and, without root, those of all gates. */
+function isOurs({ places }: Host, file: string): boolean {
+  const real = existsSync(file) ? realpathSync(file) : file;
+  return [places.state, places.run].some((folder) => real.startsWith(`${folder}/`));
 }
 
 /** Runs one deploy from its request to its answer. One at a time per deployment. */

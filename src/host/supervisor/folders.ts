@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { findGatePlaces, requireOwnFolder, requireTraversable, type Places } from "./places.ts";
+import { findGatePlaces, requireOwnFolder, requireSafeWay, requireTraversable, type Places } from "./places.ts";
 import type { HostIds } from "./user-ids.ts";
 
 interface Owner {
@@ -22,6 +22,7 @@ function makeFolder(path: string, ids: HostIds, owner: Owner): void {
 
 /** The state folder, before anything in it is opened. */
 export function makeStateFolder(places: Places, uid: number): void {
+  requireSafeWay(places.state, uid);
   requireOwnFolder(places.state, uid === 0 ? 0o711 : 0o700, uid);
   if (uid === 0) requireTraversable(places.state);
 }
@@ -37,6 +38,7 @@ function removeEarlierRuns(places: Places): void {
 /** All folders that are not of one deployment. What an earlier run left in the run folder is removed. */
 export function makeHostFolders(places: Places, ids: HostIds): void {
   const uid = process.getuid?.() ?? -1;
+  requireSafeWay(dirname(places.run), uid);
   requireOwnFolder(dirname(places.run), ids.own ? 0o711 : 0o700, uid);
   removeEarlierRuns(places);
   requireOwnFolder(places.run, ids.own ? 0o711 : 0o700, uid);
@@ -44,12 +46,14 @@ export function makeHostFolders(places: Places, ids: HostIds): void {
   for (const path of [places.gates, places.gateSockets, places.doors, places.configs]) makeFolder(path, ids, open);
   const brokers = { uid: ids.broker, gid: ids.broker, mode: 0o700 };
   for (const path of [places.broker.state, places.broker.run]) makeFolder(path, ids, brokers);
+  makeFolder(places.front.run, ids, { uid: ids.front, gid: ids.front, mode: 0o700 });
 }
 
 /** The folders of one deployment, with the gate's user id. */
 export function makeGateFolders(places: Places, ids: HostIds, name: string, uid: number): void {
   const gate = findGatePlaces(places, name);
-  makeFolder(gate.folder, ids, { uid: 0, gid: 0, mode: 0o711 });
+  // The gate owns its data folder and could open it to everybody; nobody else gets as far as there.
+  makeFolder(gate.folder, ids, { uid: 0, gid: uid, mode: 0o710 });
   makeFolder(gate.data, ids, { uid, gid: uid, mode: 0o700 });
   makeFolder(gate.socketFolder, ids, { uid: 0, gid: ids.front, mode: 0o710 });
   // The broker is not a member of the gate's group; setgid gives its socket that group all the same.

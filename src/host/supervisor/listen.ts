@@ -1,5 +1,5 @@
-// Control `runtime`: the address that front will listen on. The supervisor opens no network socket itself; it needs the
-// address to tell front, to ask front whether it is well, and to say where a deployment is.
+// Control `runtime`: the address that front will listen on. The supervisor opens and dials no network socket itself; it
+// needs the address to tell front and to say where a deployment is.
 import { isIPv6 } from "node:net";
 import { StartRefused } from "./start-refused.ts";
 
@@ -7,8 +7,6 @@ export interface Listen {
   /** As front's `--listen` takes it. */
   readonly text: string;
   /** Where this machine reaches it. */
-  readonly host: string;
-  readonly port: number;
   readonly url: string;
 }
 
@@ -22,5 +20,5 @@ export function parseListen(text: string): Listen {
     throw new StartRefused(`--listen ${text} is not HOST:PORT, such as 127.0.0.1:7400 or [::1]:7400`);
   }
   const shown = six === undefined ? host : `[${host}]`;
-  return { text, host, port, url: `http://${shown}:${port}` };
+  return { text, url: `http://${shown}:${port}` };
 }

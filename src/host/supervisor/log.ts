@@ -6,9 +6,14 @@ import type { Readable } from "node:stream";
 import type { JsonObject } from "../../boundary.ts";
 
 export const maxLineBytes = 4096;
+interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
 /** Lines one process may write: a burst, refilled at so many a second. */
-const burst = 200;
-const perSecond = 50;
+const usualRate: Rate = { burst: 200, perSecond: 50 };
+/** The broker counts by itself what one deployment causes; if it were cut as well, one could silence the others' lines. */
+const brokerRate: Rate = { burst: 1000, perSecond: 200 };
 /** Bytes kept for a reader that does not read. */
 const maxBacklog = 1_048_576;
 
@@ -80,7 +85,7 @@ export function followLines(stream: Readable, onLine: (line: string) => void): v
 }
 
 /** Says whether one more line may pass, and how many were dropped before it. */
-function openMeter(now: () => number): () => { pass: boolean; dropped: number } {
+function openMeter({ burst, perSecond }: Rate, now: () => number): () => { pass: boolean; dropped: number } {
   let tokens = burst;
   let last = now();
   let dropped = 0;
@@ -99,13 +104,19 @@ function openMeter(now: () => number): () => { pass: boolean; dropped: number } 
   };
 }
 
+/** JSON leaves some characters as they are that a terminal obeys or that turn text round; here they are `\uXXXX` too. */
+function visible(json: string): string {
+  const escape = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (text) => text.split("").map(escape).join(""));
+}
+
 /** A log on `writeLine`. `now` is in milliseconds. */
 export function openLog(writeLine: (line: string) => void, now: () => number = Date.now): Log {
   const meters = new Map<string, ReturnType<typeof openMeter>>();
   const say = (fields: JsonObject): void =>
-    writeLine(JSON.stringify({ time: new Date(now()).toISOString(), ...fields }));
+    writeLine(visible(JSON.stringify({ time: new Date(now()).toISOString(), ...fields })));
   const meterOf = (process: string): ReturnType<typeof openMeter> => {
-    const meter = meters.get(process) ?? openMeter(now);
+    const meter = meters.get(process) ?? openMeter(process === "broker" ? brokerRate : usualRate, now);
     meters.set(process, meter);
     return meter;
   };

@@ -3,6 +3,8 @@
 
 export interface PartTimes {
   readonly readyMs: number;
+  /** A start that takes longer no longer keeps others from starting. */
+  readonly slotMs: number;
   readonly probeEveryMs: number;
   readonly probeMs: number;
   readonly firstBackoffMs: number;
@@ -14,6 +16,7 @@ export interface PartTimes {
 
 export const partTimes: PartTimes = {
   readyMs: 20_000,
+  slotMs: 3000,
   probeEveryMs: 2000,
   probeMs: 3000,
   firstBackoffMs: 100,

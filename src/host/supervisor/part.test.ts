@@ -19,6 +19,7 @@ after(async () => {
 let number = 0;
 const quick: PartTimes = {
   readyMs: 1000,
+  slotMs: 1000,
   probeEveryMs: 20,
   probeMs: 50,
   firstBackoffMs: 20,
@@ -39,7 +40,13 @@ function makePart(script: string, more: Partial<PartSpec> = {}, times = quick, s
     graceMs: 200,
     start: () => spawn("/bin/sh", ["-c", script, "sh", well], { stdio: ["ignore", "pipe", "pipe"], detached: true }),
     probe: () => (existsSync(well) ? Promise.resolve() : Promise.reject(new Error("ill"))),
-    terminate: (pid) => void process.kill(pid, "SIGTERM"),
+    terminate: (pid) => {
+      try {
+        process.kill(pid, "SIGTERM");
+      } catch {
+        // It has ended.
+      }
+    },
     clear: () => Promise.resolve(),
     polledMemory: () => null,
     ...more,

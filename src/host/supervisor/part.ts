@@ -15,8 +15,6 @@ export interface PartSpec {
   start(): ChildProcess;
   /** Rejects when the part is not well, or when this life is over. */
   probe(timeoutMs: number, signal: AbortSignal): Promise<void>;
-  /** Sees every line the part writes. */
-  onLine?(line: string): void;
   /** Asks the process to end by itself. */
   terminate(pid: number): void;
   /** Removes all that is left of the last life. Called after every end, before the next start. */
@@ -130,7 +128,9 @@ export class Part {
     while (!signal.aborted) {
       this.#state = "starting";
       const release = (await this.#slots?.take()) ?? (() => undefined);
+      const late = setTimeout(release, this.#times.slotMs);
       if (!signal.aborted) await this.#live(release);
+      clearTimeout(late);
       release();
       const why = this.#killedFor || plainWords(this.#lastWords) || "without a word";
       this.#first.reject(new Error(`${this.spec.name} ended before it was ready: ${why}`));
@@ -180,10 +180,7 @@ export class Part {
   /** Resolves when the process and all that held its output are gone: only then may a next life touch its data. */
   #follow(child: ChildProcess): Promise<string> {
     const { name } = this.spec;
-    const remember = (line: string): void => {
-      this.#lastWords = line;
-      this.spec.onLine?.(line);
-    };
+    const remember = (line: string): void => void (this.#lastWords = line);
     if (child.stdout !== null) this.#log.follow(name, child.stdout, remember);
     if (child.stderr !== null) this.#log.follow(name, child.stderr, remember);
     return new Promise((resolve) => {

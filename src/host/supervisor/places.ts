@@ -21,6 +21,7 @@ export interface Places {
   readonly doors: string;
   readonly configs: string;
   readonly broker: { readonly state: string; readonly run: string; readonly control: string };
+  readonly front: { readonly run: string; readonly health: string };
 }
 
 export interface GatePlaces {
@@ -76,6 +77,7 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     doors: join(run, "doors"),
     configs: join(run, "configs"),
     broker: { state: join(real, "broker"), run: join(run, "broker"), control: join(run, "broker", "control.sock") },
+    front: { run: join(run, "front"), health: join(run, "front", "health.sock") },
   };
 }
 
@@ -106,15 +108,48 @@ export function decideSocketPath(path: string): string | undefined {
 
 /** Throws when a fixed socket of this host would not fit; the sockets of a deployment are checked when it comes. */
 export function requireSocketPaths(places: Places): void {
-  for (const path of [places.control, places.broker.control]) {
+  for (const path of [places.control, places.broker.control, places.front.health]) {
     const wrong = decideSocketPath(path);
     if (wrong !== undefined) throw new StartRefused(`${wrong} (XDG_RUNTIME_DIR decides where the run folder is)`);
   }
 }
 
+/**
+ * Throws when somebody else could put another folder in the place of `path`: whoever may write in a folder on the way can
+ * rename what stands in it, unless its sticky bit says that only the owner may.
+ */
+export function requireSafeWay(path: string, uid: number): void {
+  let folder = dirname(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  for (folder = realpathSync(folder); ; folder = dirname(folder)) {
+    const why = whyUnsafe(folder, uid);
+    if (why !== undefined) {
+      throw new StartRefused(
+        `${folder}, which is on the way to ${path}, ${why}, who could put another folder in its place: ` +
+          `choose a --state outside it, such as ${uid === 0 ? "/var/lib/ambit" : "~/.local/state/ambit"}`,
+      );
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+function whyUnsafe(folder: string, uid: number): string | undefined {
+  const { uid: owner, gid, mode } = statSync(folder);
+  if (owner !== 0 && owner !== uid) return `belongs to user ${owner}`;
+  if ((mode & 0o1000) !== 0) return undefined;
+  if ((mode & 0o002) !== 0) return "can be written by everybody";
+  // A group of our own has no other members on the usual systems.
+  return (mode & 0o020) !== 0 && gid !== 0 && gid !== process.getgid?.() ? `can be written by group ${gid}` : undefined;
+}
+
 /** Makes a folder that must be ours alone to write, and sets its mode. */
 export function requireOwnFolder(path: string, mode: number, uid: number): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new StartRefused(`${path} cannot be made (${code}): make it yourself, or choose another place with --state`);
+  }
   const found = lstatSync(path);
   if (!found.isDirectory()) throw new StartRefused(`${path} is not a folder: remove it or choose another place`);
   if (found.uid !== uid) {

@@ -4,7 +4,7 @@ import { launchPlain } from "./launch.ts";
 import type { Listen } from "./listen.ts";
 import type { PartSpec } from "./part.ts";
 import type { Places } from "./places.ts";
-import { probeHealth, type Target } from "./probe.ts";
+import { probeHealth } from "./probe.ts";
 import type { Programs } from "./programs.ts";
 import type { HostIds } from "./user-ids.ts";
 
@@ -14,9 +14,8 @@ interface Plain {
   readonly graceMs: number;
   readonly openFiles: number;
   readonly argv: readonly string[];
-  readonly target: Target;
-  /** Line after which it may be asked how it is; undefined when its socket can be nobody else's. */
-  readonly listening?: RegExp;
+  /** Where it is asked how it is: in a folder of its own, so that nobody answers in its place. */
+  readonly socketPath: string;
   onReady?(): void;
 }
 
@@ -29,21 +28,13 @@ function askToEnd(pid: number): void {
 }
 
 function plainPart(ids: HostIds, plain: Plain): PartSpec {
-  const { name, uid, graceMs, openFiles, argv, target, listening, onReady } = plain;
-  let listens = false;
+  const { name, uid, graceMs, openFiles, argv, socketPath, onReady } = plain;
   return {
     name,
     uid,
     graceMs,
-    start: () => {
-      listens = listening === undefined;
-      return launchPlain({ uid: ids.own ? uid : null, cgroups: [], openFiles, processes: null, argv });
-    },
-    onLine: (line) => void (listens ||= listening?.test(line) === true),
-    probe: async (timeoutMs, signal) => {
-      if (!listens) throw new Error("does not listen yet");
-      await probeHealth(target, timeoutMs, signal);
-    },
+    start: () => launchPlain({ uid: ids.own ? uid : null, cgroups: [], openFiles, processes: null, argv }),
+    probe: async (timeoutMs, signal) => void (await probeHealth({ socketPath }, timeoutMs, signal)),
     terminate: askToEnd,
     clear: () => Promise.resolve(),
     polledMemory: () => null,
@@ -60,7 +51,7 @@ export function brokerPart(places: Places, ids: HostIds, programs: Programs, onR
     graceMs: 11_000,
     openFiles: 16_384,
     argv: [programs.node, programs.broker, "--state", places.broker.state, "--run", places.run],
-    target: { socketPath: places.broker.control },
+    socketPath: places.broker.control,
     onReady,
   });
 }
@@ -73,8 +64,6 @@ export function frontPart(places: Places, ids: HostIds, programs: Programs, list
     graceMs: 12_000,
     openFiles: 16_384,
     argv: [programs.node, programs.front, "--run", places.run, "--listen", listen.text],
-    target: { host: listen.host, port: listen.port },
-    // Whoever holds the port already might answer in its place.
-    listening: /"event":"listening"/,
+    socketPath: places.front.health,
   });
 }

@@ -2,8 +2,10 @@
 // bounded in time and size, and only its status and the one expected member count.
 import { request, type RequestOptions } from "node:http";
 
-/** A unix socket, or an address of this machine. */
-export type Target = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+/** A unix socket: what stands on a port of this machine may be anybody. */
+export interface Target {
+  readonly socketPath: string;
+}
 
 export interface Answer {
   readonly status: number;

@@ -28,6 +28,11 @@ export function makeProblem(status: number, reason: string, detail: string, fiel
 const maxDetail = 2000;
 const words = z.union([z.object({ detail: z.string() }), z.object({ message: z.string() })]);
 
+/** In words that go to a person's terminal: what would move its cursor, or turn text round, is shown and not obeyed. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /** The words of a part that answered with a refusal. */
 export function describeAnswer(answer: Answer): string {
   let body: unknown;
@@ -39,5 +44,5 @@ export function describeAnswer(answer: Answer): string {
   // A gate says `detail`, the broker `message`.
   const parsed = words.safeParse(body);
   const said = !parsed.success ? answer.body : "detail" in parsed.data ? parsed.data.detail : parsed.data.message;
-  return said === "" ? `status ${answer.status}` : said.slice(0, maxDetail);
+  return said === "" ? `status ${answer.status}` : visible(said.slice(0, maxDetail));
 }

@@ -2,6 +2,7 @@
 // start that is refused ends what had been started already. Nothing is left behind but the state folder.
 import { serveControl } from "./control.ts";
 import type { Host } from "./host.ts";
+import { forgetStarter } from "./inherited.ts";
 import { openHost, type HostOptions } from "./open-host.ts";
 
 /** Signals that mean: end in order. */
@@ -16,6 +17,7 @@ async function end(host: Host, why: string): Promise<void> {
 /** Runs a host until it is told to end. Throws `StartRefused` when it cannot start. */
 export async function runHost(options: HostOptions): Promise<void> {
   const began = performance.now();
+  forgetStarter();
   const told = Promise.withResolvers<string>();
   for (const signal of endSignals) process.on(signal, () => told.resolve(signal));
   const host = await openHost(options);

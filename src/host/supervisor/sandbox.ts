@@ -69,7 +69,10 @@ export function buildLaunchArgv(spec: LaunchSpec): string[] {
   if (spec.callerUid === 0 && spec.uid === null) throw new Error("root must name the user id that a part takes");
   const limits = ["--core=0:0", `--nofile=${spec.openFiles}:${spec.openFiles}`];
   if (spec.processes !== null) limits.push(`--nproc=${spec.processes}:${spec.processes}`);
-  const drop = spec.uid === null ? [] : [`--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups"];
+  const drop =
+    spec.uid === null
+      ? []
+      : [`--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups", "--bounding-set=-all"];
   return [
     ...["/bin/sh", "-c", joinGroups, "sh", String(spec.cgroups.length), ...spec.cgroups],
     ...["/usr/bin/prlimit", ...limits, "--"],

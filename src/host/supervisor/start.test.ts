@@ -96,8 +96,6 @@ test("an address to listen on is HOST:PORT and nothing else", () => {
   assert.equal(parseListen("127.0.0.1:7400").url, "http://127.0.0.1:7400");
   assert.deepEqual(parseListen("[::1]:7400"), {
     text: "[::1]:7400",
-    host: "::1",
-    port: 7400,
     url: "http://[::1]:7400",
   });
   for (const text of [

@@ -1,0 +1,187 @@
+// What one approval is good for: one run of one call with exactly its arguments, until it expires, is voided or is used.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JsonObject } from "../../boundary.ts";
+import { manifestSchema } from "../../controls/manifest/schema.ts";
+import type { Release } from "../../controls/manifest/release.ts";
+import { openSqlStorage } from "../fixtures/sql-storage.js";
+import { Admission, type AdmitRequest } from "./admission.ts";
+import { CallStore, callTables } from "./call-store.ts";
+import { ChainStore, chainTables } from "./chain-store.ts";
+import { PinStore, pinTables, type SeenTool } from "./pin-store.ts";
+
+const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
+const hour = 3_600_000;
+const schema: JsonObject = { type: "object", properties: { n: { type: "integer" } }, additionalProperties: false };
+const seen = (tool: string, hash = "a"): SeenTool => ({
+  ...{ server: "erp", tool, hash: hash.repeat(64), description: "", schema },
+});
+
+function release(id = "0"): Release {
+  const contracts = {
+    pay: { effect: "irreversible", impact: "spend", authority: ["n"], max: { per_day: 2 } },
+    note: { effect: "local", authority: ["n"] },
+  };
+  const manifest = manifestSchema.parse({
+    ...{ version: 1, name: "ab", purpose: "x", agent: { instructions: "./i.md", model } },
+    servers: { erp: { url: "https://erp.example/mcp", tools: contracts } },
+  });
+  return { v: 1, release: id.repeat(64), manifest, instructions: "", recordFiles: {} };
+}
+
+function openDesk() {
+  const sql = openSqlStorage() as unknown as SqlStorage;
+  sql.exec(chainTables + callTables + pinTables);
+  const [chain, calls, pins] = [new ChainStore(sql, "ab"), new CallStore(sql), new PinStore(sql)];
+  pins.replaceAll([seen("pay"), seen("note")]);
+  const desk = (id?: string) => new Admission(release(id), chain, calls, pins);
+  const events = () => chain.read(0, 100).map(({ entry }) => entry.event);
+  return { desk: desk(), redeployed: desk("1"), calls, pins, events };
+}
+
+function ask(more: Partial<AdmitRequest> = {}): AdmitRequest {
+  const place = { callId: "call_00000001", thread: "api:amy:t", turn: 1, user: "amy" };
+  return { ...place, name: "pay", arguments: { n: 1 }, entries: [], ...more };
+}
+
+/** A desk with one call that is held, and the decision on exactly that. */
+function withHeld() {
+  const opened = openDesk();
+  const answer = opened.desk.admit(ask(), 0);
+  const actionHash = opened.calls.get("call_00000001")?.actionHash ?? "";
+  const decide = (decision: "approve" | "deny", now = 1) =>
+    opened.desk.decide("call_00000001", { decision, actionHash, by: "eve", note: "" }, now);
+  return { ...opened, answer, decide };
+}
+
+/** `leased`, `held`, or why not. */
+function wordOf(answer: ReturnType<Admission["admit"]>): string {
+  return answer.state === "refused" ? answer.refusal.reason : answer.state;
+}
+
+test("a harmless call gets a lease, and the same one after a kill", () => {
+  const { desk } = openDesk();
+  const first = desk.admit(ask({ name: "note" }), 0);
+  assert.deepEqual([first.state, desk.admit(ask({ name: "note" }), 1)], ["leased", first]);
+});
+
+test("a lease does not fit other arguments", () => {
+  const { desk } = openDesk();
+  desk.admit(ask({ name: "note" }), 0);
+  assert.equal(wordOf(desk.admit(ask({ name: "note", arguments: { n: 2 } }), 1)), "executing");
+});
+
+test("a call with impact is held, approved once, and leased once", () => {
+  const { desk, decide, answer, calls } = withHeld();
+  assert.equal(answer.state, "held");
+  assert.ok(!("refused" in decide("approve")));
+  assert.equal(wordOf(desk.admit(ask(), 2)), "leased");
+  const again = decide("approve", 3);
+  assert.equal("refused" in again && again.refused, "wrong_state");
+  calls.move(calls.get("call_00000001") ?? assert.fail(), "succeed");
+  assert.equal(wordOf(desk.admit(ask(), 4)), "done");
+});
+
+/** Each is one step away from the approved call that is leased. */
+const beside: readonly (readonly [name: string, request: Partial<AdmitRequest>, word: string])[] = [
+  ["another argument", { arguments: { n: 2 } }, "arguments_changed"],
+  ["another thread", { thread: "api:bob:t" }, "arguments_changed"],
+  ["another turn", { turn: 2 }, "arguments_changed"],
+  ["another tool", { name: "note" }, "arguments_changed"],
+  ["another call", { callId: "call_00000002" }, "held"],
+  ["an argument more", { arguments: { n: 1, m: 1 } }, "bad_arguments"],
+];
+
+for (const [name, request, word] of beside) {
+  test(`an approval does not fit ${name}`, () => {
+    const { desk, decide } = withHeld();
+    decide("approve");
+    assert.equal(wordOf(desk.admit(ask(request), 2)), word);
+  });
+}
+
+test("an approval does not outlive its release", () => {
+  const { redeployed, decide } = withHeld();
+  decide("approve");
+  assert.equal(wordOf(redeployed.admit(ask(), 2)), "arguments_changed");
+});
+
+test("an approval does not outlive its clock, and not deciding is no", () => {
+  const { desk, decide } = withHeld();
+  decide("approve");
+  assert.equal(wordOf(desk.admit(ask(), 4 * hour)), "expired");
+  const late = withHeld().decide("approve", 4 * hour);
+  assert.equal("refused" in late && late.refused, "wrong_state");
+});
+
+test("what was denied does not run", () => {
+  const { desk, decide } = withHeld();
+  decide("deny");
+  assert.equal(wordOf(desk.admit(ask(), 2)), "denied");
+});
+
+test("a decision on another action is refused and changes nothing", () => {
+  const { desk, calls } = withHeld();
+  const decision = { decision: "approve", actionHash: "0".repeat(64), by: "eve", note: "" } as const;
+  const answer = desk.decide("call_00000001", decision, 1);
+  assert.equal("refused" in answer && answer.refused, "arguments_changed");
+  assert.equal(calls.get("call_00000001")?.state, "held");
+});
+
+test("a tool that changed after the approval does not run, and the approval is over", () => {
+  const { desk, decide, calls, pins } = withHeld();
+  decide("approve");
+  pins.observe("erp", [seen("pay", "b"), seen("note")]);
+  assert.equal(wordOf(desk.admit(ask(), 2)), "tool_quarantined");
+  assert.equal(calls.get("call_00000001")?.state, "voided");
+  pins.accept("erp", "pay", "b".repeat(64));
+  assert.equal(wordOf(desk.admit(ask(), 3)), "voided");
+});
+
+test("a tool that its server no longer has is refused in other words", () => {
+  const { desk, pins } = openDesk();
+  pins.observe("erp", [seen("note")]);
+  assert.equal(wordOf(desk.admit(ask(), 0)), "tool_absent");
+});
+
+test("the third call of a day is refused, and so is one that was approved before the second ran", () => {
+  const { desk, calls } = openDesk();
+  const request = (n: number) => ask({ callId: `call_0000000${n}`, turn: n });
+  const approve = (n: number) => {
+    const actionHash = calls.get(`call_0000000${n}`)?.actionHash ?? "";
+    desk.decide(`call_0000000${n}`, { decision: "approve", actionHash, by: "eve", note: "" }, 1);
+  };
+  for (const n of [1, 2, 3]) desk.admit(request(n), 0);
+  for (const n of [1, 2, 3]) approve(n);
+  assert.deepEqual(
+    [1, 2, 3].map((n) => wordOf(desk.admit(request(n), 2))),
+    ["leased", "leased", "limit_reached"],
+  );
+  assert.equal(calls.get("call_00000003")?.state, "voided");
+});
+
+test("every decision stands in the chain, in its order", () => {
+  const { desk, decide, events } = withHeld();
+  decide("approve");
+  desk.admit(ask(), 2);
+  assert.deepEqual(events(), ["call_held", "call_approved", "call_admitted"]);
+});
+
+test("a list of calls ends where an answer would get too large, and is never empty for that", () => {
+  const listed = (chars: number) => {
+    const { calls } = withHeld();
+    const row = calls.get("call_00000001") ?? assert.fail();
+    const action = { ...row.action, arguments: { text: "x".repeat(chars) } };
+    for (let n = 0; n < 4; n++) calls.insert({ ...row, action, state: "denied", callId: `call_${n}` });
+    return calls.inState("denied").length;
+  };
+  assert.deepEqual([listed(240_000), listed(340_000), listed(2_000_000)], [4, 2, 1]);
+});
+
+test("a note keeps no line of its own", () => {
+  const { decide, desk, calls } = withHeld();
+  const actionHash = calls.get("call_00000001")?.actionHash ?? "";
+  desk.decide("call_00000001", { decision: "deny", actionHash, by: "eve", note: "no\r\nambit: approved\u202e" }, 1);
+  assert.doesNotMatch(calls.get("call_00000001")?.note ?? "", /\p{Cc}|\u202e/u);
+  assert.ok("refused" in decide("approve", 2));
+});
