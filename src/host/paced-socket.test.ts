@@ -133,14 +133,17 @@ test("100 connections full of chunks of one byte do not keep another owner's req
     const socket = connect({ path: hostile }).on("error", () => undefined);
     t.after(() => socket.destroy());
     socket.write("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
-    socket.write(chunks);
+    const more = (): void => void socket.write(chunks);
+    socket.on("drain", more);
+    more();
   }
-  await sleep(50);
+  await sleep(500);
   const startedAt = performance.now();
   const socket = connect({ path: calm });
   t.after(() => socket.destroy());
   socket.write("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
   assert.match(await text(socket), /200 OK[^]*ok/);
-  // Without turns the process is busy for more than ten seconds.
-  assert.ok(performance.now() - startedAt < 2000, `${performance.now() - startedAt} ms`);
+  const ms = performance.now() - startedAt;
+  // Without turns it is more than ten seconds.
+  assert.ok(ms < 3000, `${ms} ms`);
 });

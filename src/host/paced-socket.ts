@@ -65,7 +65,7 @@ export class PacedSocket extends Duplex {
     super({ allowHalfOpen: socket.allowHalfOpen });
     this.#socket = socket;
     this.#turns = turns;
-    socket.on("readable", () => (socket.readableLength > 0 ? this.#take() : void socket.read(0)));
+    socket.on("readable", () => this.#take());
     socket.on("end", () => this.push(null));
     socket.on("error", (error) => this.destroy(error));
     // What was read before an orderly end is still on its way to the reader.
@@ -149,7 +149,9 @@ export class PacedSocket extends Duplex {
   }
 
   #take(): void {
-    if (!this.#isWanted || this.#isWaiting || this.#socket.readableLength === 0) return;
+    // Nothing is read by this: it asks for more, or notices that there is an end.
+    if (this.#socket.readableLength === 0) return void this.#socket.read(0);
+    if (!this.#isWanted || this.#isWaiting) return;
     this.#isWaiting = true;
     this.#turns.wait(() => {
       this.#isWaiting = false;

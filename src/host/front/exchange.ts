@@ -122,12 +122,16 @@ function send(
 /** Client to gate, at the gate's pace. Stops when the gate answers early or the body is over its cap. */
 function pumpBody(exchange: Exchange, up: ClientRequest): void {
   const { request, limits } = exchange;
+  const length = Number(request.headers["content-length"]);
   let seen = 0;
   request.on("data", (chunk: Buffer) => {
     if (up.destroyed || exchange.response.headersSent) return;
     seen += chunk.length;
     if (seen > limits.bodyBytes) {
       fail(exchange, "body_too_large");
+    } else if (seen === length) {
+      // With its last byte, not after it: a gate may answer and close in between, and an empty write would meet EPIPE.
+      up.end(chunk);
     } else if (!up.write(chunk)) {
       exchange.heldByGate = true;
       request.pause();
@@ -138,7 +142,7 @@ function pumpBody(exchange: Exchange, up: ClientRequest): void {
     request.resume();
   });
   request.on("end", () => {
-    if (!up.destroyed && !exchange.response.headersSent) up.end();
+    if (!up.destroyed && !up.writableEnded && !exchange.response.headersSent) up.end();
   });
 }
 
