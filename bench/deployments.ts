@@ -23,7 +23,11 @@ try {
     for (; deployed < count; deployed++) readyMs.push(await deploy(`notes-${deployed}`));
     const gates = (await hostStatus()).processes.filter((process) => process.name.startsWith("gate"));
     const total = gates.reduce((sum, gate) => sum + (gate.pss ?? 0), 0);
-    rows.push({ deployments: gates.length, "PSS each, MB": round(total / gates.length / 1_048_576), "deploy p50, ms": readyMs.length > 0 ? spread(readyMs).p50 : "-" });
+    rows.push({
+      deployments: gates.length,
+      "PSS each, MB": round(total / gates.length / 1_048_576),
+      "deploy p50, ms": readyMs.length > 0 ? spread(readyMs).p50 : "-",
+    });
   }
   console.table(rows);
   const ready = spread(readyMs);

@@ -9,7 +9,8 @@ export interface Spread {
 /** Percentiles of samples, nearest rank. */
 export function spread(samples: readonly number[]): Spread {
   const sorted = [...samples].sort((a, b) => a - b);
-  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
+  const at = (share: number) =>
+    round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
   return { p50: at(0.5), p99: at(0.99), n: sorted.length };
 }
 

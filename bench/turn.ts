@@ -84,7 +84,9 @@ function report(all: Record<string, number[]>): void {
   };
   const inFsyncs = { plain: round(added.plain / p50("fsync")), call: round(added.call / p50("fsync")) };
   console.table(table);
-  console.log(`added, p50 ms: plain turn ${added.plain}, turn with one call ${added.tool}, the call alone ${added.call}`);
+  console.log(
+    `added, p50 ms: plain turn ${added.plain}, turn with one call ${added.tool}, the call alone ${added.call}`,
+  );
   console.log(`in bare fsyncs of the same disk: plain turn ${inFsyncs.plain}, the call alone ${inFsyncs.call}`);
   keepResult("turn", { rounds, turnsPerThread, table, added, inFsyncs });
 }

@@ -57,7 +57,10 @@ test("the broker adds the key, and the gate's own never leaves", () => {
 
 test("the model is offered the named tool and the operator's instructions, and nothing else", () => {
   for (const { body } of asked) {
-    assert.deepEqual(body.tools.map(({ name }) => name), ["note"]);
+    assert.deepEqual(
+      body.tools.map(({ name }) => name),
+      ["note"],
+    );
     assert.match(JSON.stringify(body.system), /Do what you are told/);
   }
 });
@@ -83,12 +86,26 @@ async function answer(request: IncomingMessage): Promise<object> {
   const text = Buffer.concat(await Array.fromAsync(request)).toString("utf8");
   const body = JSON.parse(text) as Asked;
   const { headers } = request;
-  asked.push({ path: request.url ?? "", key: String(headers["x-api-key"]), version: String(headers["anthropic-version"]), body });
+  asked.push({
+    path: request.url ?? "",
+    key: String(headers["x-api-key"]),
+    version: String(headers["anthropic-version"]),
+    body,
+  });
   const result = /kept by the second protocol/.exec(JSON.stringify(body.messages))?.[0];
   const content = result
     ? [{ type: "text", text: `Kept: ${result}` }]
     : [{ type: "tool_use", id: "toolu_1", name: "note", input: { text: "by the second protocol" } }];
   const stop_reason = result ? "end_turn" : "tool_use";
   const usage = { input_tokens: 10, output_tokens: 10 };
-  return { id: "msg_1", type: "message", role: "assistant", model: "scripted-anthropic", content, stop_reason, stop_sequence: null, usage };
+  return {
+    id: "msg_1",
+    type: "message",
+    role: "assistant",
+    model: "scripted-anthropic",
+    content,
+    stop_reason,
+    stop_sequence: null,
+    usage,
+  };
 }

@@ -28,7 +28,11 @@ after(async () => {
 
 test("works at all: three named tools answer", async () => {
   const { client } = small.stage;
-  const asked = ['echo with {"message":"hi"}', 'get-sum with {"a":2,"b":40}', 'get-structured-content with {"location":"Chicago"}'];
+  const asked = [
+    'echo with {"message":"hi"}',
+    'get-sum with {"a":2,"b":40}',
+    'get-structured-content with {"location":"Chicago"}',
+  ];
   for (const call of asked) {
     const answer = await client.say(`call the tool ${call}`);
     assert.equal(answer.state, "done", answer.reply);
@@ -37,10 +41,13 @@ test("works at all: three named tools answer", async () => {
 });
 
 test("a tool that is not named does not exist, though the server offers it", async () => {
-  await small.stage.client.say('#unknown-tool call the tool get-env with {}');
+  await small.stage.client.say("#unknown-tool call the tool get-env with {}");
   assert.equal((await events("call_refused")).at(-1)?.detail["reason"], "unknown_tool");
   const { tools } = await small.stage.ask<{ tools: { tool: string }[] }>("GET", "control/tools");
-  assert.deepEqual(tools.map(({ tool }) => tool), ["echo", "get-structured-content", "get-sum"]);
+  assert.deepEqual(
+    tools.map(({ tool }) => tool),
+    ["echo", "get-structured-content", "get-sum"],
+  );
 });
 
 test("an argument outside the server's schema is refused and names the field", async () => {
@@ -75,7 +82,13 @@ async function startEverything(): Promise<ToolServerUnderTest> {
   const env = { PATH: process.env["PATH"], PORT: address.split(":")[1] };
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", node, file, "streamableHttp"], { env, stdio: "ignore" });
   for (let tries = 0; tries < 200; tries++) {
-    if (await fetch(`http://${address}/mcp`).then(() => true, () => false)) break;
+    if (
+      await fetch(`http://${address}/mcp`).then(
+        () => true,
+        () => false,
+      )
+    )
+      break;
     await pause(50);
   }
   return { url: `http://${address}/mcp`, end: () => endChild(child, 2000) };

@@ -103,7 +103,7 @@ async function settle(stage: KilledStage, turn: TurnAnswer, callId: string): Pro
 /** When the Ledger let the call through, milliseconds since the epoch. */
 async function admittedAt(stage: KilledStage, callId: string): Promise<number> {
   type Page = { entries: { entry: { seq: number; at: string; event: string; callId?: string } }[] };
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await retry(() => stage.ask<Page>("GET", `control/audit?after=${after}`));
     const found = page.entries.find(({ entry }) => entry.event === "call_admitted" && entry.callId === callId);
     if (found) return Date.parse(found.entry.at);
@@ -134,7 +134,9 @@ export function findFaults(results: readonly PaymentKill[]): string[] {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { kills: { type: "string", default: "50" }, seed: { type: "string", default: "1" } } });
+  const { values } = parseArgs({
+    options: { kills: { type: "string", default: "50" }, seed: { type: "string", default: "1" } },
+  });
   const results = await killPayments(Number(values.kills), Number(values.seed), console.log);
   const faults = findFaults(results);
   const count = (pick: (result: PaymentKill) => boolean) => results.filter(pick).length;

@@ -78,14 +78,18 @@ function judge(kills: number, answers: { key: string; answer: TurnAnswer }[], no
   const faults = [
     ...calledTwice.map((key) => `called twice: ${key}`),
     ...lost.map((key) => `never called: ${key}`),
-    ...answers.filter(({ answer }) => answer.state !== "done").map(({ answer }) => `not answered: ${JSON.stringify(answer)}`),
+    ...answers
+      .filter(({ answer }) => answer.state !== "done")
+      .map(({ answer }) => `not answered: ${JSON.stringify(answer)}`),
   ];
   const calls = [...seen.values()].reduce((sum, times) => sum + times, 0);
   return { kills, messages: answers.length, answered, calls, calledTwice, lost, unknown: unknown.length, faults };
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { kills: { type: "string", default: "200" }, seed: { type: "string", default: "1" } } });
+  const { values } = parseArgs({
+    options: { kills: { type: "string", default: "200" }, seed: { type: "string", default: "1" } },
+  });
   const result = await killTurns(Number(values.kills), Number(values.seed), console.log);
   console.log(JSON.stringify(result));
   console.log(`${result.messages - result.faults.length} passed, ${result.faults.length} failed`);

@@ -49,7 +49,9 @@ test("a command line that is killed leaves no process, socket or mount, and the 
   const killed = await startUp(state.folder);
   const before = await status(state.folder);
   killed.kill("SIGKILL");
-  await until("everything is gone", () => [before.pid, ...before.processes.map(({ pid }) => pid ?? 0)].every((pid) => !runs(pid)));
+  await until("everything is gone", () =>
+    [before.pid, ...before.processes.map(({ pid }) => pid ?? 0)].every((pid) => !runs(pid)),
+  );
   assert.equal(readFileSync("/proc/self/mounts", "utf8"), mounts);
   const next = await startUp(state.folder);
   assert.equal((await status(state.folder)).processes.length, before.processes.length);

@@ -26,7 +26,10 @@ const payment = { invoice_id: "inv_2001", iban: "DE89370400440532013000", amount
 
 test("works at all: a payment within the contract is held for a person", async () => {
   const answer = await order("pay_invoice", payment);
-  assert.deepEqual(answer.held.map(({ tool }) => tool), ["pay_invoice"]);
+  assert.deepEqual(
+    answer.held.map(({ tool }) => tool),
+    ["pay_invoice"],
+  );
 });
 
 /** Each is one step away from the payment that is held. */
@@ -60,7 +63,12 @@ test("a record view shows the rows of the bound tenant and no others", async () 
 
 /** As whoever has taken a gate over would: straight to its door. Each is refused by the broker's own rules. */
 const atTheDoor: readonly [name: string, url: string, body: object, reason: string][] = [
-  ["a record parameter that the operator bound", "http://records.internal/open_invoices", { params: { tenant: "globex" } }, "bound_parameter"],
+  [
+    "a record parameter that the operator bound",
+    "http://records.internal/open_invoices",
+    { params: { tenant: "globex" } },
+    "bound_parameter",
+  ],
   ["a record view that is not named", "http://records.internal/suppliers", { params: {} }, "unknown_view"],
   ["a host that is not listed", "https://evil.example/", {}, "host_not_allowed"],
   ["an address of this machine that is not listed", "https://127.0.0.1/", {}, "private_address"],

@@ -43,5 +43,9 @@ async function asWebRequest(request: IncomingMessage): Promise<Request> {
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [name, String(value)]);
   const method = request.method ?? "GET";
-  return new Request("http://127.0.0.1/mcp", { method, headers, ...(method === "POST" ? { body: Buffer.concat(chunks) } : {}) });
+  return new Request("http://127.0.0.1/mcp", {
+    method,
+    headers,
+    ...(method === "POST" ? { body: Buffer.concat(chunks) } : {}),
+  });
 }

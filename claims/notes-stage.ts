@@ -26,5 +26,7 @@ export function setNotesStage(
 
 /** One line a call, in the order the server saw them. */
 export function readNotes(stage: SmallStage["stage"]): string[] {
-  return readFileSync(join(stage.erpFile, "notes.txt"), "utf8").split("\n").filter((line) => line !== "");
+  return readFileSync(join(stage.erpFile, "notes.txt"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 }

@@ -85,7 +85,11 @@ test("whoever only talks to the agent cannot decide, whatever path is tried", as
   const { url, token, name } = small.stage;
   const body = JSON.stringify({ decision: "approve", actionHash: call.actionHash, by: "amy" });
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  for (const path of [`control/approvals/${call.callId}`, `v1/%2e%2e/control/approvals/${call.callId}`, `v1/control/approvals/${call.callId}`]) {
+  for (const path of [
+    `control/approvals/${call.callId}`,
+    `v1/%2e%2e/control/approvals/${call.callId}`,
+    `v1/control/approvals/${call.callId}`,
+  ]) {
     const answer = await fetch(`${url}/d/${name}/${path}`, { method: "POST", headers, body });
     assert.ok(answer.status >= 400 && answer.status < 500, `${path}: ${answer.status}`);
   }

@@ -59,7 +59,9 @@ test("a message of another content type is refused", async () => {
 
 test("a decision with an unknown key is refused and named", async () => {
   const body = { decision: "approve", actionHash: "0".repeat(64), by: "amy", always: true };
-  const answer = await askControl(state.folder, "POST", "/v1/deployments/notes/gate/control/approvals/call_00000000", { body });
+  const answer = await askControl(state.folder, "POST", "/v1/deployments/notes/gate/control/approvals/call_00000000", {
+    body,
+  });
   assert.equal(answer.status, 422);
   assert.equal((answer.body as { field: string }).field, "always");
 });

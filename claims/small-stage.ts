@@ -45,7 +45,12 @@ export async function setSmallStage(options: SmallStageOptions): Promise<SmallSt
   const { state, name } = options;
   const folder = mkdtempSync(join(tmpdir(), "ambit-small-"));
   chmodSync(folder, 0o755);
-  const model = spawnTied("examples/scripted-demo/server.ts", ["--port", "0"], { PATH: process.env["PATH"] }, "inherit");
+  const model = spawnTied(
+    "examples/scripted-demo/server.ts",
+    ["--port", "0"],
+    { PATH: process.env["PATH"] },
+    "inherit",
+  );
   const [server, answers, host] = await Promise.all([
     options.server(folder),
     waitReady(model, "the scripted model", 30_000),

@@ -27,7 +27,10 @@ const contracts = manifest.servers["erp"]?.tools ?? {};
 
 test("the deployment file has no error, and warns only of what this version does not enforce", () => {
   const findings = lintManifest(manifest);
-  assert.deepEqual(findings.filter(({ level }) => level === "error"), []);
+  assert.deepEqual(
+    findings.filter(({ level }) => level === "error"),
+    [],
+  );
   for (const { message } of findings) assert.match(message, /not enforced by this version/);
 });
 

@@ -142,7 +142,11 @@ export function offeredTool(conversation: Conversation, toolName: string): Offer
 }
 
 /** A call with those arguments that the offered schema names; undefined when the tool is not offered. */
-export function callOf(conversation: Conversation, toolName: string, args: JsonObject): Step["calls"][number] | undefined {
+export function callOf(
+  conversation: Conversation,
+  toolName: string,
+  args: JsonObject,
+): Step["calls"][number] | undefined {
   const offered = offeredTool(conversation, toolName);
   if (offered === undefined) return undefined;
   const named = Object.entries(args).filter(([name]) => offered.properties.includes(name));

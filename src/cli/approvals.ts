@@ -29,7 +29,11 @@ async function list(line: Line, name: string): Promise<number> {
 }
 
 async function show(line: Line, name: string, callId: string): Promise<number> {
-  const held = await askHost<ApprovalView>(line, "GET", gatePath(name, `control/approvals/${encodeURIComponent(callId)}`));
+  const held = await askHost<ApprovalView>(
+    line,
+    "GET",
+    gatePath(name, `control/approvals/${encodeURIComponent(callId)}`),
+  );
   console.log(line.has("json") ? JSON.stringify(held) : renderApproval(held));
   return 0;
 }
@@ -50,7 +54,9 @@ async function decide(line: Line, decision: "approve" | "deny", name: string, ca
 
 /** Everything a person needs to decide, in full: nothing is shortened and hidden characters are made visible. */
 export function renderApproval(held: ApprovalView): string {
-  const rows = Object.entries(held.arguments).map(([key, value]) => `    ${visible(key)} = ${visible(JSON.stringify(value))}`);
+  const rows = Object.entries(held.arguments).map(
+    ([key, value]) => `    ${visible(key)} = ${visible(JSON.stringify(value))}`,
+  );
   return [
     `${held.callId}: ${held.server}.${held.tool} (${held.effect}, impact ${held.impact}), ${held.state}`,
     `  why it stopped: ${held.reason}`,

@@ -23,7 +23,12 @@ export interface Line {
  * Reads the arguments of a verb. `flags` maps a flag to whether it takes a value; `words` is how many plain words there
  * must be, `[least, most]`. Every verb also takes `--json` and `--state DIR`.
  */
-export function readLine(args: string[], usage: string, flags: Record<string, "text" | "switch">, words: [number, number]): Line {
+export function readLine(
+  args: string[],
+  usage: string,
+  flags: Record<string, "text" | "switch">,
+  words: [number, number],
+): Line {
   const options = Object.fromEntries(
     Object.entries({ json: "switch", state: "text", ...flags }).map(([name, kind]) => [
       name,

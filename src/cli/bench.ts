@@ -11,7 +11,8 @@ export async function runBench(args: string[]): Promise<number> {
     .map((file) => file.slice(0, -".ts".length));
   const line = readLine(args, `bench [${benches.join("] [")}]`, {}, [0, benches.length]);
   const unknown = line.words.find((word) => !benches.includes(word));
-  if (unknown !== undefined) throw new UsageError(`there is no measurement "${unknown}"; there are: ${benches.join(", ")}`);
+  if (unknown !== undefined)
+    throw new UsageError(`there is no measurement "${unknown}"; there are: ${benches.join(", ")}`);
   let failed = 0;
   for (const name of line.words.length > 0 ? line.words : benches) {
     console.log(`\n${name}`);
@@ -23,7 +24,10 @@ export async function runBench(args: string[]): Promise<number> {
 
 function run(file: string): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", node, `${root}${file}`], { cwd: root, stdio: "inherit" });
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", node, `${root}${file}`], {
+      cwd: root,
+      stdio: "inherit",
+    });
     child.once("exit", (code) => resolve(code ?? 1));
     child.once("error", () => resolve(1));
   });

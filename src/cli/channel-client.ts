@@ -47,7 +47,10 @@ export class ChannelClient {
     return this.#ask("/messages", { method: "POST", headers, body });
   }
 
-  async #ask(path: string, init: { method: string; headers?: Record<string, string>; body?: string }): Promise<unknown> {
+  async #ask(
+    path: string,
+    init: { method: string; headers?: Record<string, string>; body?: string },
+  ): Promise<unknown> {
     const until = Date.now() + giveUpMs;
     for (;;) {
       const response = await fetch(this.#base + path, {
@@ -60,7 +63,10 @@ export class ChannelClient {
       if (!passing || Date.now() > until) {
         const problem = body as Partial<Problem> | undefined;
         const field = problem?.field ? `${problem.field}: ` : "";
-        throw new CommandError(`${field}${problem?.detail ?? "the deployment did not answer"}`, response?.status === 403 ? 3 : 1);
+        throw new CommandError(
+          `${field}${problem?.detail ?? "the deployment did not answer"}`,
+          response?.status === 403 ? 3 : 1,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }

@@ -29,6 +29,9 @@ export function renderSummary(summary: AuthoritySummary): string {
     ["stops at", summary.limits],
     ["listens to", summary.speakers],
   ];
-  const body = sections.map(([title, items]) => `  ${title}:\n${(items.length > 0 ? items : ["nothing"]).map((item) => `    - ${item}`).join("\n")}`);
+  const body = sections.map(
+    ([title, items]) =>
+      `  ${title}:\n${(items.length > 0 ? items : ["nothing"]).map((item) => `    - ${item}`).join("\n")}`,
+  );
   return `${summary.name}: ${summary.purpose}\n${body.join("\n")}`;
 }

@@ -11,7 +11,12 @@ export const node = process.execPath;
 export const root = new URL("../..", import.meta.url).pathname;
 
 /** Starts a Node program of this repository that dies with this process. `file` is relative to the root. */
-export function spawnTied(file: string, args: string[], env: NodeJS.ProcessEnv, stderr: "inherit" | "pipe"): ChildProcess {
+export function spawnTied(
+  file: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  stderr: "inherit" | "pipe",
+): ChildProcess {
   const argv = ["--pdeathsig", "KILL", "--", node, `${root}${file}`, ...args];
   return spawn("setpriv", argv, { env, stdio: ["ignore", "pipe", stderr], cwd: root });
 }

@@ -65,7 +65,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       ended.push(() => endChild(child, 3000));
       return child;
     };
-    const erp = start("examples/payables-clerk/erp/server.ts", ["--file", erpFile, "--port", "0"], { ERP_TOKEN: erpToken });
+    const erp = start("examples/payables-clerk/erp/server.ts", ["--file", erpFile, "--port", "0"], {
+      ERP_TOKEN: erpToken,
+    });
     const scripted = options.model
       ? undefined
       : start("examples/scripted-demo/server.ts", ["--port", "0"], { SCRIPTED_DEMO_KEY: modelKey });
@@ -84,9 +86,12 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       hostRequest(options.state, method, path, extra);
     await asked("PUT", `/v1/deployments/${name}/secrets/erp`, { raw: erpToken });
     await asked("PUT", `/v1/deployments/${name}/secrets/model`, { raw: modelKey });
-    const answer = (await asked("PUT", `/v1/deployments/${name}`, { body: { release } })) as z.infer<typeof deployAnswer>;
+    const answer = (await asked("PUT", `/v1/deployments/${name}`, { body: { release } })) as z.infer<
+      typeof deployAnswer
+    >;
     const { token } = answer;
-    if (token === null) throw new CommandError(`${name} is deployed on ${options.state} already; give the demo an empty --state DIR`);
+    if (token === null)
+      throw new CommandError(`${name} is deployed on ${options.state} already; give the demo an empty --state DIR`);
     return {
       ...{ name, url: host.url, token, erpFile, host, stop, obeys: options.model === undefined },
       client: new ChannelClient(host.url, name, token, "amy@acme.example"),
@@ -122,5 +127,7 @@ async function hostRequest(
   const answer = await askControl(state, method, path, extra);
   if (answer.status < 400) return answer.body;
   const problem = answer.body as { detail?: string; field?: string } | undefined;
-  throw new CommandError(`${problem?.field ? `${problem.field}: ` : ""}${problem?.detail ?? `the host answered ${answer.status}`}`);
+  throw new CommandError(
+    `${problem?.field ? `${problem.field}: ` : ""}${problem?.detail ?? `the host answered ${answer.status}`}`,
+  );
 }

@@ -17,7 +17,9 @@ export async function runDemo(args: string[]): Promise<number> {
   const json = line.has("json");
   const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
-  say(`Ambit demo: a payables clerk. Model: ${model ? model.name : "scripted-demo, a script and not a language model"}.`);
+  say(
+    `Ambit demo: a payables clerk. Model: ${model ? model.name : "scripted-demo, a script and not a language model"}.`,
+  );
   const own = line.text("state");
   if (own === undefined) await clearDemoState();
   const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };
@@ -48,7 +50,10 @@ async function playAll(stage: Stage, json: boolean, say: (text: string) => void)
     const result = await scene.play(stage, (text) => say(`  ${text}`));
     results.push(result);
     if (json) console.log(JSON.stringify(result));
-    else say(`  the ERP's own file: ${result.observed}\n  ${result.ok ? "as it must be" : `NOT as it must be: ${result.expected}`}`);
+    else
+      say(
+        `  the ERP's own file: ${result.observed}\n  ${result.ok ? "as it must be" : `NOT as it must be: ${result.expected}`}`,
+      );
   }
   return results;
 }
@@ -66,7 +71,8 @@ function realModel(line: Line): RealModel | undefined {
   const [baseUrl, name, key] = [line.text("base-url"), line.text("model"), process.env["AMBIT_MODEL_KEY"]];
   if (baseUrl === undefined && name === undefined) return undefined;
   if (baseUrl === undefined || name === undefined) throw new CommandError("--base-url and --model go together");
-  if (!URL.canParse(baseUrl)) throw new CommandError(`--base-url: ${baseUrl} is not a URL, such as https://api.openai.com/v1`);
+  if (!URL.canParse(baseUrl))
+    throw new CommandError(`--base-url: ${baseUrl} is not a URL, such as https://api.openai.com/v1`);
   if (!key) throw new CommandError("no key: put it in AMBIT_MODEL_KEY (any text for a server that asks for none)");
   return { baseUrl, name, key };
 }
@@ -78,7 +84,8 @@ const demoState = uid === 0 ? "/var/lib/ambit-demo" : join(homedir || tmpdir(), 
 /** Every demo starts from the first day; refuses while another demo runs here. */
 async function clearDemoState(): Promise<void> {
   const running = await askControl(demoState, "GET", "/v1/status").catch(() => undefined);
-  if (running) throw new CommandError("a demo runs already; stop it with Ctrl-C there, or give this one its own --state DIR");
+  if (running)
+    throw new CommandError("a demo runs already; stop it with Ctrl-C there, or give this one its own --state DIR");
   if (!existsSync(demoState)) return;
   for (const name of readdirSync(demoState)) {
     if (name !== "programs") rmSync(join(demoState, name), { recursive: true, force: true });

@@ -34,14 +34,17 @@ export async function startHost(
   child.once("exit", (code) => (ended.code = code));
   const until = Date.now() + startLimitMs;
   for (;;) {
-    if (ended.code !== undefined) throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
+    if (ended.code !== undefined)
+      throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
     const status = await askStatus(options.state);
     if (status && status.pid === child.pid) {
       return { child, url: status.url, weaker: status.weaker, stop: () => endChild(child, stopGraceMs) };
     }
     if (Date.now() > until) {
       await endChild(child, stopGraceMs);
-      throw new CommandError(`Ambit did not start within ${startLimitMs / 1000} s: ${last.trim().split("\n").at(-1) ?? ""}`);
+      throw new CommandError(
+        `Ambit did not start within ${startLimitMs / 1000} s: ${last.trim().split("\n").at(-1) ?? ""}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -10,7 +10,10 @@ export async function askHost<T>(line: Line, method: string, path: string, body?
   if (answer.status < 400) return answer.body as T;
   const problem = answer.body as Partial<Problem> | undefined;
   const field = problem?.field ? `${problem.field}: ` : "";
-  throw new CommandError(`${field}${problem?.detail ?? `the host answered ${answer.status}`}`, answer.status === 403 ? 3 : 1);
+  throw new CommandError(
+    `${field}${problem?.detail ?? `the host answered ${answer.status}`}`,
+    answer.status === 403 ? 3 : 1,
+  );
 }
 
 /** Path of a request that the supervisor passes on to a deployment's gate. */

@@ -22,7 +22,8 @@ export function loadManifest(file: string): { manifest: Manifest; warnings: Find
   }
   const findings = lintManifest(parsed.manifest);
   const errors = findings.filter((finding) => finding.level === "error");
-  if (errors.length > 0) throw new CommandError(errors.map(({ field, message }) => `${file}: ${field}: ${message}`).join("\n"));
+  if (errors.length > 0)
+    throw new CommandError(errors.map(({ field, message }) => `${file}: ${field}: ${message}`).join("\n"));
   return { manifest: parsed.manifest, warnings: findings };
 }
 

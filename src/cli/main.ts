@@ -8,17 +8,38 @@ interface Verb {
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
-  demo: { help: "run the payables clerk with everything it needs", run: async (args) => (await import("./demo.ts")).runDemo(args) },
+  demo: {
+    help: "run the payables clerk with everything it needs",
+    run: async (args) => (await import("./demo.ts")).runDemo(args),
+  },
   up: { help: "start Ambit on this machine", run: async (args) => (await import("./up.ts")).runUp(args) },
-  check: { help: "check a deployment file: what can it read, change, expose", run: async (args) => (await import("./check.ts")).runCheck(args) },
+  check: {
+    help: "check a deployment file: what can it read, change, expose",
+    run: async (args) => (await import("./check.ts")).runCheck(args),
+  },
   deploy: { help: "deploy a file", run: async (args) => (await import("./deploy.ts")).runDeploy(args) },
   ls: { help: "list deployments", run: async (args) => (await import("./status.ts")).runList(args) },
-  status: { help: "show processes, or one deployment", run: async (args) => (await import("./status.ts")).runStatus(args) },
+  status: {
+    help: "show processes, or one deployment",
+    run: async (args) => (await import("./status.ts")).runStatus(args),
+  },
   chat: { help: "talk to a deployment", run: async (args) => (await import("./chat.ts")).runChat(args) },
-  approvals: { help: "see and decide what waits for a person", run: async (args) => (await import("./approvals.ts")).runApprovals(args) },
-  tools: { help: "see pinned tools, accept a changed one", run: async (args) => (await import("./tools.ts")).runTools(args) },
-  secrets: { help: "give the broker a credential", run: async (args) => (await import("./secrets.ts")).runSecrets(args) },
-  test: { help: "run all tests and the table of claims", run: async (args) => (await import("./test.ts")).runTest(args) },
+  approvals: {
+    help: "see and decide what waits for a person",
+    run: async (args) => (await import("./approvals.ts")).runApprovals(args),
+  },
+  tools: {
+    help: "see pinned tools, accept a changed one",
+    run: async (args) => (await import("./tools.ts")).runTools(args),
+  },
+  secrets: {
+    help: "give the broker a credential",
+    run: async (args) => (await import("./secrets.ts")).runSecrets(args),
+  },
+  test: {
+    help: "run all tests and the table of claims",
+    run: async (args) => (await import("./test.ts")).runTest(args),
+  },
   bench: { help: "run the measurements", run: async (args) => (await import("./bench.ts")).runBench(args) },
 };
 

@@ -12,12 +12,16 @@ export async function runSecrets(args: string[]): Promise<number> {
   if (process.stdin.isTTY) console.error("Type the value, then Enter and Ctrl-D:");
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  const value = Buffer.concat(chunks).toString("utf8").replace(/\r?\n$/, "");
-  if (value === "") throw new CommandError("the value is empty; pipe it in: printf %s VALUE | ./ambit secrets set NAME SECRET");
+  const value = Buffer.concat(chunks)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
+  if (value === "")
+    throw new CommandError("the value is empty; pipe it in: printf %s VALUE | ./ambit secrets set NAME SECRET");
   if (Buffer.byteLength(value) > maxBytes) throw new CommandError(`the value is over ${maxBytes} bytes`);
   const path = `/v1/deployments/${encodeURIComponent(name)}/secrets/${encodeURIComponent(secret)}`;
   const answer = await askControl(line.text("state"), "PUT", path, { raw: value });
-  if (answer.status >= 400) throw new CommandError((answer.body as { detail?: string })?.detail ?? `the host answered ${answer.status}`);
+  if (answer.status >= 400)
+    throw new CommandError((answer.body as { detail?: string })?.detail ?? `the host answered ${answer.status}`);
   console.log(line.has("json") ? JSON.stringify({ name, secret, set: true }) : `${name}: secret ${secret} is set`);
   return 0;
 }

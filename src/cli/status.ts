@@ -39,7 +39,9 @@ async function gate(line: ReturnType<typeof readLine>, name: string): Promise<nu
     console.log(JSON.stringify(status));
     return 0;
   }
-  console.log(`${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`);
+  console.log(
+    `${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`,
+  );
   for (const { server, tool, state } of status.tools) console.log(`  ${server}.${tool}  ${state}`);
   return 0;
 }

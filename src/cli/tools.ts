@@ -12,12 +12,20 @@ export async function runTools(args: string[]): Promise<number> {
   const { tools } = await askHost<{ tools: ToolView[] }>(line, "GET", gatePath(name, "control/tools"));
   if (what === "ls") {
     if (line.has("json")) console.log(JSON.stringify({ tools }));
-    else for (const row of tools) console.log(`${row.server}.${row.tool}  ${row.state}  ${row.hash.slice(0, 12)}  ${row.seen?.slice(0, 12) ?? ""}`);
+    else
+      for (const row of tools)
+        console.log(
+          `${row.server}.${row.tool}  ${row.state}  ${row.hash.slice(0, 12)}  ${row.seen?.slice(0, 12) ?? ""}`,
+        );
     return 0;
   }
   const found = tools.find((row) => row.server === server && row.tool === tool);
   if (!found?.seen) throw new CommandError(`${server}.${tool} has no changed definition to accept`);
   await askHost(line, "POST", gatePath(name, "control/tools/accept"), { server, tool, hash: found.seen });
-  console.log(line.has("json") ? JSON.stringify({ server, tool, accepted: found.seen }) : `${server}.${tool} is pinned to ${found.seen.slice(0, 12)}`);
+  console.log(
+    line.has("json")
+      ? JSON.stringify({ server, tool, accepted: found.seen })
+      : `${server}.${tool} is pinned to ${found.seen.slice(0, 12)}`,
+  );
   return 0;
 }

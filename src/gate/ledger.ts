@@ -132,6 +132,11 @@ export class Ledger extends DurableObject<Env> {
     };
   }
 
+  /** Sets the alarm again, should the engine have forgotten it. */
+  resume(): void {
+    this.#setAlarm();
+  }
+
   override async alarm(): Promise<void> {
     this.#armed = undefined;
     try {

@@ -8,6 +8,7 @@ import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/schema.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
+import { noteWork } from "./heartbeat.ts";
 import { Journal } from "./journal.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
@@ -96,10 +97,18 @@ export class Thread extends DurableObject<Env> {
     }
   }
 
+  /** Goes on, should the engine have forgotten the alarm of this thread, whose name is `key`. */
+  resume(key: string): void {
+    if (this.#hasWork()) this.#goOn();
+    else noteWork(key, false);
+  }
+
   /** After a kill this is what goes on; while a turn walks, it keeps the object alive. */
   override async alarm(): Promise<void> {
     await this.#drive();
-    if (!this.#hasWork()) return;
+    const hasWork = this.#hasWork();
+    noteWork(this.#key(), hasWork);
+    if (!hasWork) return;
     const pause = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
     await this.ctx.storage.setAlarm(Date.now() + pause);
   }
@@ -107,6 +116,7 @@ export class Thread extends DurableObject<Env> {
   /** Walks now; the alarm, part of the same commit, walks on after a kill. */
   #goOn(): void {
     void this.ctx.storage.setAlarm(Date.now() + resumeMs);
+    noteWork(this.#key(), true);
     this.ctx.waitUntil(this.#drive());
   }
 

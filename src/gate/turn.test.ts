@@ -89,6 +89,18 @@ test("a call that provably did not run is admitted again and runs under its next
   assert.deepEqual(events(), ["call_planned_again", "call_done", "turn_closed"]);
 });
 
+test("a call that was let through in time gets its next attempt after it", async () => {
+  const { rooms, journal, ran } = openTurn();
+  journal.execute({ callId: "call_1", attempt: 1, started: 0 }, "erp", "act", {});
+  journal.planAgain("call_1");
+  journal.addActiveTime(1, minute);
+  await walkTurn(rooms, 1);
+  assert.deepEqual(
+    ran.map(({ attempt }) => attempt),
+    [2],
+  );
+});
+
 test("a call that never gets through is given up after three attempts", async () => {
   const { rooms, ran, journal } = openTurn({ run: [notSent] });
   await walkTurn(rooms, 1);

@@ -116,8 +116,8 @@ async function advanceCalls(rooms: Rooms, open: readonly JournalCall[], deadline
   for (const call of open) {
     if (call.state === "held" && !call.woken) continue;
     moved = true;
-    // A call that a person decided is not lost to a clock that ran before they were asked.
-    const isLate = call.state === "planned" && Date.now() >= deadline;
+    // A call that was let through, or that a person decided, is not lost to a clock that ran before.
+    const isLate = call.state === "planned" && call.attempt === 0 && Date.now() >= deadline;
     if (isLate)
       endCall(rooms, call, "failed", "[ambit] the call did not run: the turn ran out of time (limits.turn_timeout)");
     else if (call.state === "executing") await recover(rooms, call);

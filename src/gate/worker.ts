@@ -5,13 +5,15 @@ import { matchToken } from "../controls/access/token.ts";
 import { answerChannel } from "./channels/api.ts";
 import { answerControl } from "./control.ts";
 import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
+import { beat } from "./heartbeat.ts";
 import { drainBody, problemResponse } from "./problem.ts";
 
 export { Ledger } from "./ledger.ts";
 export { Thread } from "./thread.ts";
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
+  async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
+    context.waitUntil(beat(env, Date.now()));
     const response = await answer(request, env);
     await drainBody(request);
     return response;

@@ -18,7 +18,12 @@ export const messageRequest = z.strictObject({
 export const messageAccepted = z.strictObject({ thread: threadId, turn: z.int() });
 
 /** A call that waits for a person, as shown to whoever asked. */
-export const heldCall = z.strictObject({ callId: z.string(), tool: z.string(), reason: z.string(), expires: z.string() });
+export const heldCall = z.strictObject({
+  callId: z.string(),
+  tool: z.string(),
+  reason: z.string(),
+  expires: z.string(),
+});
 
 /** `GET /v1/threads/<thread>/turns/<turn>?wait=<ms, at most 30000>` */
 export const turnAnswer = z.strictObject({
@@ -31,7 +36,17 @@ export const turnAnswer = z.strictObject({
 });
 export type TurnAnswer = z.infer<typeof turnAnswer>;
 
-export const approvalState = z.enum(["held", "approved", "denied", "expired", "voided", "executing", "done", "failed", "unknown"]);
+export const approvalState = z.enum([
+  "held",
+  "approved",
+  "denied",
+  "expired",
+  "voided",
+  "executing",
+  "done",
+  "failed",
+  "unknown",
+]);
 export type ApprovalState = z.infer<typeof approvalState>;
 
 /** `GET /control/approvals[?state=held]` and `GET /control/approvals/<callId>` */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -88,6 +88,15 @@ test("a second broker on the same folder, or a file of a newer program, is refus
   assert.throws(() => openStorage(path), /newer Ambit/);
 });
 
+test("a file that is no database, or stands in no folder, is refused with its name and what to do", (t) => {
+  const path = makePath(t);
+  writeFileSync(path, "x".repeat(5000));
+  for (const bad of [path, join(path, "broker.sqlite")])
+    assert.throws(() => openStorage(bad), (error: Error) =>
+      error.message.startsWith(`${bad}: cannot be used (`) && /restore it from a backup/.test(error.message),
+    );
+});
+
 test("a deployment that keeps too many calls gets no more, and others do", async (t) => {
   const path = makePath(t);
   const quota = { ...usualQuota, rows: 3 };
@@ -127,4 +136,61 @@ test("beyond its share of bodies a deployment loses its oldest, and others none"
   assert.equal(await length("clerk", "call-1001.1"), 0);
   assert.equal(await length("other", "call-0001.1"), 100);
   database.close();
+});
+
+test("beyond its number of bodies a deployment loses its oldest as well, however small they are", async (t) => {
+  const database = openStorage(makePath(t));
+  const calls = new Calls(database, { ...usualQuota, bodies: 100 });
+  const add = (call: string, bytes: number): void => {
+    calls.begin("clerk", call);
+    calls.answered("clerk", call, { status: 200, contentType: "", body: Buffer.alloc(bytes, 97) });
+  };
+  const kept = (): number =>
+    Number(database.prepare("SELECT count(*) AS n FROM forwarded WHERE body IS NOT NULL").get()?.["n"]);
+  for (let index = 1000; index < 1100; index++) add(`call-${index}.1`, 0);
+  assert.equal(kept(), 100);
+  for (let index = 1100; index < 1300; index++) add(`call-${index}.1`, 1);
+  assert.ok(kept() <= 100 && kept() >= 98, String(kept()));
+  const last = database.prepare("SELECT body FROM forwarded WHERE call = 'call-1299.1'").get();
+  assert.notEqual(last?.["body"], null);
+  database.close();
+});
+
+test("a large answer after very many small ones is stored without a long stand", (t) => {
+  const database = openStorage(makePath(t));
+  database.exec(`
+    BEGIN;
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 60000)
+      INSERT INTO forwarded SELECT 'clerk', 'small_' || x || '.1', 'answered', x, 200, '', '', x'' FROM n;
+    COMMIT`);
+  const calls = new Calls(database, { ...usualQuota, bodyBytes: 1000 });
+  calls.begin("clerk", "call-0001.1");
+  const startedAt = performance.now();
+  calls.answered("clerk", "call-0001.1", { status: 200, contentType: "", body: Buffer.alloc(2000) });
+  // Forgetting them a few at a time, counting in between, took more than ten seconds.
+  assert.ok(performance.now() - startedAt < 2000);
+  database.close();
+});
+
+test("a sweep of many rows lets others go on in between, and ends at once when the broker does", async (t) => {
+  const database = openStorage(makePath(t));
+  const fill = (): void =>
+    database.exec(`
+      BEGIN;
+      WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000)
+        INSERT INTO forwarded SELECT 'clerk', 'old_' || x || '.1', 'answered', x, 200, '', '', x'00' FROM n;
+      COMMIT`);
+  const calls = new Calls(database);
+  fill();
+  let passes = 0;
+  const counting = setInterval(() => passes++, 0);
+  await calls.sweep(Date.now());
+  clearInterval(counting);
+  assert.ok(passes >= 3, String(passes));
+  assert.equal(database.prepare("SELECT count(*) AS n FROM forwarded").get()?.["n"], 0);
+  fill();
+  const swept = calls.sweep(Date.now());
+  calls.close();
+  database.close();
+  await swept;
 });

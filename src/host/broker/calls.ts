@@ -155,7 +155,7 @@ export class Calls {
     const inSteps = async (step: () => { readonly changes: number | bigint }): Promise<void> => {
       while (!this.#isClosed && Number(step().changes) > 0) await nextPass();
     };
-    for (let name = ""; !this.#isClosed; ) {
+    for (let name = ""; !this.#isClosed;) {
       const next = this.#nextWithBodies.get(name)?.["deployment"];
       if (typeof next !== "string") break;
       name = next;

@@ -79,3 +79,37 @@ test("an idle connection is not closed by the door, and closing the door does no
   assert.equal((await slow).body, "slow");
   await closed;
 });
+
+test("a second request before the first was answered cuts its connection, one after it does not", async (t) => {
+  const path = join(makeFolder(t), "door.sock");
+  let served = 0;
+  const door = await openDoor(path, 0o666, (_request, response) => {
+    served += 1;
+    setTimeout(() => response.end("ok"), 20);
+  });
+  t.after(() => door.close());
+  const request = "GET http://x/ HTTP/1.1\r\n\r\n";
+  const socket = connect(path, () => socket.write(request.repeat(1000)));
+  let answer = "";
+  socket.on("data", (piece) => (answer += String(piece))).on("error", () => undefined);
+  await new Promise((resolve) => socket.once("close", resolve));
+  assert.deepEqual([served, answer], [1, ""]);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  for (let index = 0; index < 3; index++) assert.equal((await ask(path, "http://x/", { agent })).body, "ok");
+  assert.equal(served, 4);
+});
+
+test("a connection that carries many requests gathers no listeners", async (t) => {
+  const path = join(makeFolder(t), "door.sock");
+  const counts = new Set<number>();
+  const door = await openDoor(path, 0o666, (request, response) => {
+    counts.add(request.socket.eventNames().reduce((sum, name) => sum + request.socket.listenerCount(name), 0));
+    request.resume().on("end", () => response.end("ok"));
+  });
+  t.after(() => door.close());
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  for (let index = 0; index < 50; index++) await ask(path, "http://x/", { agent, method: "POST", body: "x" });
+  assert.equal(counts.size, 1);
+});

@@ -25,11 +25,7 @@ export interface Door {
  * @param mode of the socket file: 0o666 for a door (its folder is the lock), 0o600 for control
  * @throws with what to do when the path cannot be used
  */
-export async function openDoor(
-  path: string,
-  mode: number,
-  serve: Serve,
-): Promise<Door> {
+export async function openDoor(path: string, mode: number, serve: Serve): Promise<Door> {
   const bytes = Buffer.byteLength(path);
   if (bytes > maxSocketPathBytes)
     throw new Error(

@@ -254,3 +254,42 @@ test("the door's own connection stays usable after refusals and breaks", async (
   assert.equal((await send(`${up.url}/x`, { "x-ambit-call": "call-0001.1" })).body, "ok");
   assert.equal((await send(`${up.url}/x`)).body, "ok");
 });
+
+test("a connection to an upstream that carries many requests gathers no listeners", async (t) => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error): void => void warnings.push(message);
+  process.on("warning", onWarning);
+  t.after(() => process.off("warning", onWarning));
+  const event = `event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n`;
+  const { broker, up } = await setUp(t, (request, response) => {
+    if (request.url === "/stream") response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(event);
+  });
+  let connections = 0;
+  up.server.on("connection", () => connections++);
+  for (let index = 1000; index < 1030; index++) {
+    await post(broker, `${up.url}/stream`, `call-${index}.1`);
+    await ask(broker.door("clerk"), `${up.url}/plain`);
+  }
+  assert.deepEqual([connections, warnings], [1, []]);
+});
+
+test("answers that nobody reads count until somebody does: what goes beyond 64 MiB is refused", async (t) => {
+  const { broker, up } = await setUp(t, (_request, response) => response.end(Buffer.alloc(4_194_304, 97)));
+  assert.equal((await post(broker, `${up.url}/x`, "call-0001.1")).status, 200);
+  const asked = "GET http://outcome.internal/call-0001.1 HTTP/1.1\r\n\r\n";
+  const sockets = Array.from({ length: 15 }, () => connect(broker.door("clerk")).pause());
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const socket of sockets) socket.write(asked);
+  const status = async (name: string): Promise<number> =>
+    (await ask(broker.door(name), "http://outcome.internal/call-0001.1")).status;
+  const until = async (wanted: number): Promise<void> => {
+    while ((await status("clerk")) !== wanted) await sleep(10);
+  };
+  await until(429);
+  assert.equal(await status("other"), 200);
+  for (const socket of sockets) socket.destroy();
+  await until(200);
+});

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { connect } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { Deployment, type Services } from "./deployment.ts";
+import { systemResolve } from "./dial.ts";
 import { ask, makeRelease, startTestBroker, startUpstream } from "./fixtures/harness.ts";
+import { serveDoor } from "./route.ts";
 
 const key = "erp-secret-value-1234";
 
@@ -263,4 +267,38 @@ test("a gate that goes away ends its plain request upstream", async (t) => {
   socket.destroy();
   for (let tries = 0; !isClosed && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.ok(isClosed);
+});
+
+test("a compressed answer in which a credential could not be found is not passed on; without one it is", async (t) => {
+  const up = await startUpstream(t, (_request, response) =>
+    response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(`your key is ${key}`)),
+  );
+  const broker = await startTestBroker(t, ["clerk"]);
+  await broker.put(makeRelease("clerk", up.port));
+  await broker.setSecret("clerk", "erp", key);
+  const reply = await ask(broker.door("clerk"), `${up.url}/mcp`, { method: "POST", body: "{}" });
+  assert.deepEqual([reply.status, reply.json?.["reason"]], [502, "answer_encoded"]);
+  assert.equal((await ask(broker.door("clerk"), `${up.url}/plain`)).headers["content-encoding"], "gzip");
+});
+
+test("a gate that leaves what it was sent unread is cut, and its place is given back", async (t) => {
+  const up = await startUpstream(t, (_request, response) => {
+    const more = (): void => {
+      while (response.write(Buffer.alloc(65_536)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  const services = { resolve: systemResolve, log: () => undefined, secrets: { open: () => null } };
+  const deployment = new Deployment("clerk", makeRelease("clerk", up.port), services as unknown as Services);
+  t.after(() => deployment.close());
+  deployment.limitsFor = () => ({ headersMs: 5000, idleMs: 100, totalMs: 20_000 });
+  const door = createServer((request, response) => void serveDoor(deployment, request, response));
+  await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+  t.after(() => door.close());
+  const socket = connect((door.address() as AddressInfo).port, "127.0.0.1").pause();
+  t.after(() => socket.destroy());
+  socket.write(`GET ${up.url}/x HTTP/1.1\r\nhost: a\r\n\r\n`);
+  while (deployment.load.underWay === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (deployment.load.underWay > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });

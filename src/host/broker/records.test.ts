@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { ask, makeRelease, startTestBroker, type Reply, type TestBroker } from "./fixtures/harness.ts";
+import type { QueryEnd, QueryLine } from "./query-thread.ts";
+import { Records } from "./records.ts";
+import type { Query } from "./records-thread.ts";
 
 type Views = Record<string, { sql: string; bind?: Record<string, unknown>; max_rows?: number; file?: string }>;
 
@@ -201,3 +204,48 @@ test(
     assert.equal((await query("slow", { most: 1 })).status, 200);
   },
 );
+
+test("a deployment with many queries waits for itself: another one's query waits for one of them", async () => {
+  const order: string[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  const run = (query: Query): Promise<QueryEnd> => {
+    const end = last.then(async (): Promise<QueryEnd> => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      order.push(query.file);
+      return { kind: "done", result: { ok: true, rows: [], truncated: false }, ms: 5 };
+    });
+    last = end;
+    return end;
+  };
+  const shared = { run } as unknown as QueryLine;
+  const records = { open: { file: "./x", sql: "select 1 as n" } };
+  const [busy, calm] = [new Records("", shared), new Records("", shared)];
+  const asked = Array.from({ length: 20 }, () =>
+    busy.query(makeRelease("clerk", 1, { records }, { open: "busy" }), "open", {}),
+  );
+  asked.push(calm.query(makeRelease("other", 1, { records }, { open: "calm" }), "open", {}));
+  await Promise.all(asked);
+  assert.deepEqual([order.indexOf("calm"), order.length], [1, 21]);
+});
+
+test("with two views that spin all views of a deployment are refused, and no third thread is lost", async (t) => {
+  const spin =
+    "select count(*) as n from invoices a, invoices b, invoices c, invoices d where a.id + b.id > c.id + d.id";
+  const { query, file, broker } = await setUp(t, {
+    one: { sql: spin },
+    two: { sql: spin },
+    three: { sql: spin },
+    quick: { sql: "select 1 as n" },
+  });
+  const database = new DatabaseSync(file);
+  database.exec(
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 110) INSERT INTO invoices (tenant) SELECT 'x' FROM c",
+  );
+  database.close();
+  const replies = await Promise.all(["one", "two", "three", "quick"].map((view) => query(view)));
+  for (const reply of replies) assert.deepEqual(reasonOf(reply), [403, "refused", "view_too_slow"]);
+  assert.equal(broker.broker.stuck, 2);
+  assert.equal((await query("quick", {}, "other")).status, 200);
+  while (broker.broker.stuck > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal((await query("quick")).status, 200);
+});

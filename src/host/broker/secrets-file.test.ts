@@ -104,3 +104,14 @@ test("the object that holds the values shows none of them", (t) => {
   for (const shown of [inspect(secrets, { depth: 10, showHidden: true }), JSON.stringify(secrets), String(secrets)])
     assert.ok(!shown.includes(value));
 });
+
+test("a secret that would make the file too large to be read again is refused, and the file is still good", (t) => {
+  const path = join(makeFolder(t), "secrets.json");
+  const many = Object.fromEntries(Array.from({ length: 2043 }, (_, index) => [`s${index}`, "x".repeat(8192)]));
+  writeFileSync(path, JSON.stringify({ v: 1, deployments: { clerk: many } }), { mode: 0o600 });
+  const secrets = new SecretsFile(path);
+  const reasons = ["a", "b", "c"].map((name) => secrets.set("clerk", name, "y".repeat(8192)));
+  assert.equal(reasons[0], null);
+  assert.match(reasons[2] ?? "", /all secrets together may take 16777216 bytes/);
+  assert.equal(new SecretsFile(path).open("clerk", "a"), "y".repeat(8192));
+});

@@ -54,7 +54,8 @@ export class SecretsFile {
     };
     const text = `${JSON.stringify(changed)}\n`;
     // Values are ASCII: one character is one byte. A larger file would not be read again, and no broker would start.
-    if (text.length > maxFileBytes) return `secret ${secret}: all secrets together may take ${maxFileBytes} bytes; use shorter ones`;
+    if (text.length > maxFileBytes)
+      return `secret ${secret}: all secrets together may take ${maxFileBytes} bytes; use shorter ones`;
     writePrivateFile(this.#path, text);
     this.#content = changed;
     return null;

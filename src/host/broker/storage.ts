@@ -31,8 +31,9 @@ const tables = `
  * @throws when another broker holds it or it was written by a newer program
  */
 export function openStorage(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 2000 });
+  const database = new DatabaseSync(path, { timeout: 2000, open: false });
   try {
+    database.open();
     // Exclusive: the lock names a second broker on the same folder at once, and the WAL index needs no shared memory.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
@@ -45,9 +46,10 @@ export function openStorage(path: string): DatabaseSync {
       database.exec(`BEGIN IMMEDIATE; ${tables} PRAGMA user_version = ${storageVersion}; COMMIT;`);
     return database;
   } catch (error) {
-    database.close();
-    if ((error as { errcode?: number }).errcode === 5)
-      throw new Error(`${path}: another broker holds it; stop that one first`, { cause: error });
-    throw error;
+    if (database.isOpen) database.close();
+    const { errcode, message } = error as { errcode?: number; message: string };
+    if (errcode === undefined) throw error;
+    const fix = errcode === 5 ? "another broker holds it; stop that one first" : "restore it from a backup, or free space on its disk";
+    throw new Error(`${path}: cannot be used (${message}): ${fix}`, { cause: error });
   }
 }

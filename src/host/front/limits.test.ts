@@ -173,6 +173,30 @@ test("an address has its share of connections; one more is closed at once and th
   for (const wire of [...wires, last]) wire.socket.destroy();
 });
 
+test("a deployment that hangs has its share of requests; one more is refused at once and the others go on", async (t) => {
+  const stand = await openStand(t, { requestsPerGate: 3 });
+  const held: (() => void)[] = [];
+  const hung = await stand.gate("clerk", (_request, response) => void held.push(() => response.end("late")));
+  await stand.gate("other");
+  const ask = (name: string): Promise<Response> => fetch(`${stand.url}/d/${name}/v1/x`);
+  const first = [1, 2, 3].map(() => ask("clerk"));
+  await eventually("three are under way", () => held.length === 3);
+  for (const method of ["GET", "POST"]) {
+    const body = method === "GET" ? null : "x";
+    const fourth = await fetch(`${stand.url}/d/clerk/v1/x`, { method, body });
+    assert.deepEqual([fourth.status, fourth.headers.get("retry-after")], [503, "1"]);
+    assert.equal(((await fourth.json()) as Problem).type, "urn:ambit:problem:deployment_busy");
+  }
+  assert.equal(await (await ask("other")).text(), "answered");
+  assert.equal(hung.seen.length, 3);
+  for (const answer of held) answer();
+  for (const answer of await Promise.all(first)) assert.equal(await answer.text(), "late");
+  const again = ask("clerk");
+  await eventually("a place that was given back is taken", () => held.length === 4);
+  held.at(-1)?.();
+  assert.equal((await again).status, 200);
+});
+
 test("over all addresses there is an end too: the connection beyond it is closed and noted", async (t) => {
   const stand = await openStand(t, { sockets: 2 });
   const wires = [1, 2].map(() => openWire(stand.port, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, request, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,6 +125,35 @@ test("beyond loopback, without a folder, or with an unknown flag it does not sta
     assert.equal(await front.ended, code);
     assert.match(front.err(), line);
   }
+});
+
+test("with every connection of the port taken the supervisor is still answered, on a socket of its own", async (t) => {
+  const run = openRun(t);
+  const front = startFront(t, "--run", run, "--listen", "127.0.0.1:0");
+  const { port } = new URL(await urlOf(front));
+  const many = Array.from({ length: 1000 }, () => openWire(Number(port)));
+  t.after(() => many.forEach(({ socket }) => socket.destroy()));
+  await eventually("the next one is refused", () => {
+    many.push(openWire(Number(port), "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+    return many.some((wire) => wire.text().includes("too_many_connections"));
+  });
+  const answer = await new Promise<number | undefined>((resolve, reject) =>
+    request({ socketPath: join(run, "front", "health.sock"), path: "/healthz" }, (message) => {
+      message.resume();
+      resolve(message.statusCode);
+    })
+      .on("error", reject)
+      .end(),
+  );
+  assert.equal(answer, 200);
+});
+
+test("without the supervisor's folder for it the front does not start, and says which", async (t) => {
+  const run = openRun(t);
+  rmSync(join(run, "front"), { recursive: true });
+  const front = startFront(t, "--run", run, "--listen", "127.0.0.1:0");
+  assert.equal(await front.ended, 1);
+  assert.equal(front.err(), `front: ${join(run, "front")} is missing: the supervisor makes it for the front's user\n`);
 });
 
 test("when the reader of its log goes away it goes on serving", async (t) => {

@@ -84,6 +84,16 @@ test("a second request sent before the first was answered is refused, and the fi
   );
 });
 
+test("thousands of requests in one piece cost one answer and one line in the log", async (t) => {
+  const stand = await openStand(t);
+  await stand.gate("clerk", (_request, response) => setTimeout(() => response.end("slow"), 100));
+  const one = "GET /d/clerk/v1/one HTTP/1.1\r\nHost: a\r\n\r\n";
+  const text = await openWire(stand.port, one.repeat(5000)).closed();
+  assert.equal(text.split("HTTP/1.1 ").length, 3, "the first one's answer and one refusal");
+  await eventually("both are logged", () => stand.records.length === 2);
+  assert.deepEqual(stand.records.map(({ reason }) => reason).sort(), [null, "pipelining_refused"].sort());
+});
+
 test("garbage after a request that is being answered cuts that connection; no answer is written into another", async (t) => {
   const stand = await openStand(t);
   await stand.gate("clerk", (_request, response) => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { digestToken } from "../../controls/access/token.ts";
+import { hashRelease } from "../../controls/manifest/hash.ts";
+import type { Release } from "../../controls/manifest/release.ts";
 import { endAll, makeRelease, makeState, Stand, until } from "./fixtures/stand.ts";
 import { findGatePlaces } from "./places.ts";
 
@@ -107,6 +109,30 @@ test("a release that was changed after it was hashed, or is another's, is refuse
   }
   assert.equal(existsSync(findGatePlaces(stand.places, "zeta").folder), false);
   assert.equal((await put("zeta", release)).status, 200);
+});
+
+test("a record view on a file of Ambit's own is refused, through a link as well, one beside it is not", async () => {
+  const { state, registry, broker, run } = stand.places;
+  const link = `${state}-link`;
+  symlinkSync(state, link);
+  const releaseOn = (file: string): Release => {
+    const { release: _hash, ...parts } = { ...makeRelease("ledgers"), recordFiles: { calls: file } };
+    return { ...parts, release: hashRelease(parts) };
+  };
+  const own = [
+    registry,
+    `${broker.state}/broker.sqlite`,
+    `${link}/host.sqlite`,
+    `${run}/pid`,
+    `${state}/gates/x/data/y.sqlite`,
+  ];
+  for (const file of own) {
+    const { status, field, detail } = await put("ledgers", releaseOn(file));
+    assert.deepEqual([status, field], [422, "records.calls.file"], file);
+    assert.match(detail, /is a file of Ambit itself/);
+  }
+  rmSync(link);
+  assert.equal((await put("ledgers", releaseOn(`${state}.sqlite`))).status, 200);
 });
 
 test("a folder that another Ambit left under the name is refused and not touched", async () => {

@@ -3,6 +3,7 @@
 // at any moment before that, the machine comes back with the release that worked.
 import { randomBytes } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
@@ -42,7 +43,7 @@ function decideRelease(host: Host, name: string, release: Release): Problem | un
 
 /** A record view reads any database that the broker can open: its own and, without root, those of all gates. */
 function isOurs({ places }: Host, file: string): boolean {
-  const real = existsSync(file) ? realpathSync(file) : file;
+  const real = existsSync(file) ? realpathSync(file) : resolve(file);
   return [places.state, places.run].some((folder) => real.startsWith(`${folder}/`));
 }
 

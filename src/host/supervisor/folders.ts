@@ -4,7 +4,14 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { findGatePlaces, requireOwnFolder, requireSafeWay, requireTraversable, type Places } from "./places.ts";
+import {
+  elsewhereByRuntime,
+  findGatePlaces,
+  requireOwnFolder,
+  requireSafeWay,
+  requireTraversable,
+  type Places,
+} from "./places.ts";
 import type { HostIds } from "./user-ids.ts";
 
 interface Owner {
@@ -38,8 +45,8 @@ function removeEarlierRuns(places: Places): void {
 /** All folders that are not of one deployment. What an earlier run left in the run folder is removed. */
 export function makeHostFolders(places: Places, ids: HostIds): void {
   const uid = process.getuid?.() ?? -1;
-  requireSafeWay(dirname(places.run), uid);
-  requireOwnFolder(dirname(places.run), ids.own ? 0o711 : 0o700, uid);
+  requireSafeWay(dirname(places.run), uid, elsewhereByRuntime);
+  requireOwnFolder(dirname(places.run), ids.own ? 0o711 : 0o700, uid, elsewhereByRuntime);
   removeEarlierRuns(places);
   requireOwnFolder(places.run, ids.own ? 0o711 : 0o700, uid);
   const open = { uid: 0, gid: 0, mode: 0o711 };

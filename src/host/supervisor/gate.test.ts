@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { endAll, isRoot, makeState, Stand } from "./fixtures/stand.ts";
 import { findGatePlaces } from "./places.ts";
@@ -120,6 +120,8 @@ test(
       [broker, `connect ${stand.places.broker.control}`, "connected"],
       [a, `connect ${stand.places.broker.control}`, "EACCES"],
       [front, `connect ${stand.places.broker.control}`, "EACCES"],
+      [front, `connect ${stand.places.front.health}`, "connected"],
+      [a, `connect ${stand.places.front.health}`, "EACCES"],
       [a, `connect ${control}`, "EACCES"],
       [front, `connect ${control}`, "EACCES"],
       [broker, `connect ${control}`, "EACCES"],
@@ -136,6 +138,12 @@ test(
       [broker, `read ${registry}`, "EACCES"],
     ];
     for (const [who, words, expected] of rows) assert.equal(tryAs(who, words), expected, `${who} ${words}`);
+    // A gate owns its data, and may open it as far as it likes.
+    chmodSync(alpha.data, 0o777);
+    const stranger = 65_990;
+    for (const who of [stranger, broker, front, await uid("gate:beta")])
+      assert.equal(tryAs(who, `list ${alpha.data}`), "EACCES", String(who));
+    chmodSync(alpha.data, 0o700);
   },
 );
 

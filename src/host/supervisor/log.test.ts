@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { finished } from "node:stream/promises";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { followLines, maxLineBytes, openLineWriter, openLog } from "./log.ts";
@@ -93,4 +94,32 @@ test("lines for a reader who stalls are lost beyond the backlog, and the loss is
   assert.ok(text.length < 1100, String(text.length));
   assert.match(text.at(-2) ?? "", /"log_lines_lost","count":\d+/);
   assert.equal(text.at(-1), "after");
+});
+
+test("characters that a terminal obeys, or that turn text round, are written as what they are", () => {
+  const lines: string[] = [];
+  openLog((line) => lines.push(line)).event("x", { why: "\u001b[2J \u009b31m \u202eabc \u2028 \u{e0041} fine ü 😀" });
+  // oxlint-disable-next-line no-control-regex -- control characters are what this test is about
+  assert.doesNotMatch(lines[0] ?? "", /[\u0000-\u001f\u007f-\u009f\u2028\u202e\u{e0041}]/u);
+  assert.match(lines[0] ?? "", /\\u001b\[2J \\u009b31m \\u202eabc \\u2028 \\udb40\\udc41 fine ü 😀/);
+  assert.equal(
+    (JSON.parse(lines[0] ?? "") as { why: string }).why,
+    "\u001b[2J \u009b31m \u202eabc \u2028 \u{e0041} fine ü 😀",
+  );
+});
+
+test("the broker, which speaks for all deployments, is not cut where one gate is", async () => {
+  const passed = { broker: 0, "gate:x": 0 };
+  const log = openLog((line) => {
+    const { process, line: said } = JSON.parse(line) as { process: keyof typeof passed; line?: string };
+    if (said !== undefined) passed[process] += 1;
+  });
+  for (const process of ["broker", "gate:x"] as const) {
+    const stream = new PassThrough();
+    log.follow(process, stream);
+    stream.end("line\n".repeat(900));
+    await finished(stream.resume());
+  }
+  assert.equal(passed.broker, 900);
+  assert.ok(passed["gate:x"] < 300, String(passed["gate:x"]));
 });

@@ -180,6 +180,17 @@ test("with one slot parts start one after another, and a part that never gets we
   await Promise.all([stuck.part.stop(), next.part.stop()]);
 });
 
+test("a part that takes long to get well gives its slot to others long before it is given up", async () => {
+  const slots = new Slots(1);
+  const stuck = makePart("exec sleep 60", {}, { ...quick, readyMs: 20_000, slotMs: 100 }, slots);
+  const next = makePart('touch "$1"; exec sleep 60', {}, quick, slots);
+  stuck.part.start();
+  next.part.start();
+  await next.part.ready();
+  assert.equal(stuck.part.state, "starting");
+  await Promise.all([stuck.part.stop(), next.part.stop()]);
+});
+
 test("who waits for a part to be ready is told each time it is", async () => {
   let told = 0;
   const { part } = makePart('touch "$1"; exec sleep 60', { onReady: () => void told++ });

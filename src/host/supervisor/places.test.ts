@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import {
@@ -7,6 +7,7 @@ import {
   findGatePlaces,
   findPlaces,
   requireOwnFolder,
+  requireSafeWay,
   requireSocketPaths,
   requireTraversable,
 } from "./places.ts";
@@ -65,6 +66,51 @@ test("a folder that is a link or somebody else's is refused, our own passes", ()
   symlinkSync(own, join(scratch, "link"));
   assert.throws(() => requireOwnFolder(join(scratch, "link"), 0o700, uid), /is not a folder/);
   assert.throws(() => requireOwnFolder(own, 0o700, uid + 1), /belongs to user/);
+});
+
+test("a folder on whose way somebody else may write is refused with that folder's name, a sticky one passes", () => {
+  const way = join(scratch, "way");
+  const state = join(way, "deep", "state");
+  mkdirSync(way);
+  requireSafeWay(state, uid);
+  chmodSync(way, 0o777);
+  assert.throws(
+    () => requireSafeWay(state, uid),
+    (error: Error) => error.message.includes(`${way}, which is on the way to ${state}, can be written by everybody`),
+  );
+  chmodSync(way, 0o1777);
+  requireSafeWay(state, uid);
+  // Neither a link nor a folder that is there already hides it.
+  chmodSync(way, 0o777);
+  mkdirSync(state, { recursive: true });
+  symlinkSync(join(way, "deep"), join(scratch, "hidden"));
+  for (const path of [state, join(scratch, "hidden", "state")])
+    assert.throws(() => requireSafeWay(path, uid), /can be written by everybody/, path);
+  chmodSync(way, 0o755);
+});
+
+test(
+  "a folder of another user, or of a group of others, on the way is refused",
+  { skip: uid === 0 ? false : "needs root" },
+  () => {
+    const way = join(scratch, "theirs");
+    mkdirSync(way);
+    chownSync(way, 65_991, 0);
+    assert.throws(() => requireSafeWay(join(way, "state"), 0), /belongs to user 65991/);
+    chownSync(way, 0, 65_991);
+    chmodSync(way, 0o775);
+    assert.throws(() => requireSafeWay(join(way, "state"), 0), /can be written by group 65991/);
+    chmodSync(way, 0o755);
+    requireSafeWay(join(way, "state"), 0);
+  },
+);
+
+test("a folder that cannot be made is refused in words", () => {
+  writeFileSync(join(scratch, "file"), "");
+  assert.throws(
+    () => requireOwnFolder(join(scratch, "file", "state"), 0o700, uid),
+    /cannot be made \(ENOTDIR\): make it/,
+  );
 });
 
 test("a state folder below a closed one is refused with the folder's name, below an open one it passes", () => {

@@ -114,11 +114,15 @@ export function requireSocketPaths(places: Places): void {
   }
 }
 
+/** How an operator gets away from a place that cannot be used. */
+const elsewhereByState = "choose another folder with --state";
+export const elsewhereByRuntime = "choose another folder with XDG_RUNTIME_DIR";
+
 /**
  * Throws when somebody else could put another folder in the place of `path`: whoever may write in a folder on the way can
  * rename what stands in it, unless its sticky bit says that only the owner may.
  */
-export function requireSafeWay(path: string, uid: number): void {
+export function requireSafeWay(path: string, uid: number, elsewhere = elsewhereByState): void {
   let folder = dirname(path);
   while (!existsSync(folder)) folder = dirname(folder);
   for (folder = realpathSync(folder); ; folder = dirname(folder)) {
@@ -126,7 +130,7 @@ export function requireSafeWay(path: string, uid: number): void {
     if (why !== undefined) {
       throw new StartRefused(
         `${folder}, which is on the way to ${path}, ${why}, who could put another folder in its place: ` +
-          `choose a --state outside it, such as ${uid === 0 ? "/var/lib/ambit" : "~/.local/state/ambit"}`,
+          elsewhere,
       );
     }
     if (folder === dirname(folder)) return;
@@ -143,17 +147,17 @@ function whyUnsafe(folder: string, uid: number): string | undefined {
 }
 
 /** Makes a folder that must be ours alone to write, and sets its mode. */
-export function requireOwnFolder(path: string, mode: number, uid: number): void {
+export function requireOwnFolder(path: string, mode: number, uid: number, elsewhere = elsewhereByState): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new StartRefused(`${path} cannot be made (${code}): make it yourself, or choose another place with --state`);
+    throw new StartRefused(`${path} cannot be made (${code}): make it yourself, or ${elsewhere}`);
   }
   const found = lstatSync(path);
-  if (!found.isDirectory()) throw new StartRefused(`${path} is not a folder: remove it or choose another place`);
+  if (!found.isDirectory()) throw new StartRefused(`${path} is not a folder: remove it, or ${elsewhere}`);
   if (found.uid !== uid) {
-    throw new StartRefused(`${path} belongs to user ${found.uid}, not to ${uid}: remove it or choose another --state`);
+    throw new StartRefused(`${path} belongs to user ${found.uid}, not to ${uid}: remove it, or ${elsewhere}`);
   }
   chmodSync(path, mode);
 }

@@ -70,9 +70,7 @@ export function buildLaunchArgv(spec: LaunchSpec): string[] {
   const limits = ["--core=0:0", `--nofile=${spec.openFiles}:${spec.openFiles}`];
   if (spec.processes !== null) limits.push(`--nproc=${spec.processes}:${spec.processes}`);
   const drop =
-    spec.uid === null
-      ? []
-      : [`--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups", "--bounding-set=-all"];
+    spec.uid === null ? [] : [`--reuid=${spec.uid}`, `--regid=${spec.uid}`, "--clear-groups", "--bounding-set=-all"];
   return [
     ...["/bin/sh", "-c", joinGroups, "sh", String(spec.cgroups.length), ...spec.cgroups],
     ...["/usr/bin/prlimit", ...limits, "--"],
