@@ -97,13 +97,13 @@ test("lines for a reader who stalls are lost beyond the backlog, and the loss is
 });
 
 test("characters that a terminal obeys, or that turn text round, are written as what they are", () => {
-  const lines: string[] = [];
-  openLog((line) => lines.push(line)).event("x", { why: "\u001b[2J \u009b31m \u202eabc \u2028 \u{e0041} fine ü 😀" });
+  const written: string[] = [];
+  openLog((line) => written.push(line)).event("x", { why: "\u001b[2J \u009b31m \u202eabc \u2028 \u{e0041} fine ü 😀" });
   // oxlint-disable-next-line no-control-regex -- control characters are what this test is about
-  assert.doesNotMatch(lines[0] ?? "", /[\u0000-\u001f\u007f-\u009f\u2028\u202e\u{e0041}]/u);
-  assert.match(lines[0] ?? "", /\\u001b\[2J \\u009b31m \\u202eabc \\u2028 \\udb40\\udc41 fine ü 😀/);
+  assert.doesNotMatch(written[0] ?? "", /[\u0000-\u001f\u007f-\u009f\u2028\u202e\u{e0041}]/u);
+  assert.match(written[0] ?? "", /\\u001b\[2J \\u009b31m \\u202eabc \\u2028 \\udb40\\udc41 fine ü 😀/);
   assert.equal(
-    (JSON.parse(lines[0] ?? "") as { why: string }).why,
+    (JSON.parse(written[0] ?? "") as { why: string }).why,
     "\u001b[2J \u009b31m \u202eabc \u2028 \u{e0041} fine ü 😀",
   );
 });
