@@ -92,8 +92,10 @@ test("a file that is no database, or stands in no folder, is refused with its na
   const path = makePath(t);
   writeFileSync(path, "x".repeat(5000));
   for (const bad of [path, join(path, "broker.sqlite")])
-    assert.throws(() => openStorage(bad), (error: Error) =>
-      error.message.startsWith(`${bad}: cannot be used (`) && /restore it from a backup/.test(error.message),
+    assert.throws(
+      () => openStorage(bad),
+      (error: Error) =>
+        error.message.startsWith(`${bad}: cannot be used (`) && /restore it from a backup/.test(error.message),
     );
 });
 

@@ -49,7 +49,10 @@ export function openStorage(path: string): DatabaseSync {
     if (database.isOpen) database.close();
     const { errcode, message } = error as { errcode?: number; message: string };
     if (errcode === undefined) throw error;
-    const fix = errcode === 5 ? "another broker holds it; stop that one first" : "restore it from a backup, or free space on its disk";
+    const fix =
+      errcode === 5
+        ? "another broker holds it; stop that one first"
+        : "restore it from a backup, or free space on its disk";
     throw new Error(`${path}: cannot be used (${message}): ${fix}`, { cause: error });
   }
 }

@@ -129,8 +129,7 @@ export function requireSafeWay(path: string, uid: number, elsewhere = elsewhereB
     const why = whyUnsafe(folder, uid);
     if (why !== undefined) {
       throw new StartRefused(
-        `${folder}, which is on the way to ${path}, ${why}, who could put another folder in its place: ` +
-          elsewhere,
+        `${folder}, which is on the way to ${path}, ${why}, who could put another folder in its place: ` + elsewhere,
       );
     }
     if (folder === dirname(folder)) return;
