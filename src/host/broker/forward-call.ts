@@ -9,6 +9,7 @@ import { AnswerEnd } from "./answer-end.ts";
 import type { Deployment } from "./deployment.ts";
 import { exchange, piecesOf, reasonOf, type Limits } from "./exchange.ts";
 import { brokenProblem, passedHeaders, type Ending, type Prepared } from "./forward.ts";
+import { isEncoded } from "./headers.ts";
 import type { Hold } from "./load.ts";
 
 /** After the response of a call a server has this long to end its stream, so that the connection can be used again. */
@@ -98,8 +99,7 @@ async function collect(
   hold: Hold,
 ): Promise<Sent | string> {
   const contentType = prepared.cutter.cut(from.headers["content-type"] ?? "");
-  const encoding = from.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") {
+  if (isEncoded(from.headers)) {
     abort();
     return "answer_encoded";
   }

@@ -270,14 +270,18 @@ test("a gate that goes away ends its plain request upstream", async (t) => {
 });
 
 test("a compressed answer in which a credential could not be found is not passed on; without one it is", async (t) => {
-  const up = await startUpstream(t, (_request, response) =>
-    response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(`your key is ${key}`)),
-  );
+  const up = await startUpstream(t, (_request, response) => {
+    const header = up.seen.length === 2 ? "transfer-encoding" : "content-encoding";
+    response.writeHead(200, { [header]: header === "transfer-encoding" ? "gzip, chunked" : "gzip" });
+    response.end(gzipSync(`your key is ${key}`));
+  });
   const broker = await startTestBroker(t, ["clerk"]);
   await broker.put(makeRelease("clerk", up.port));
   await broker.setSecret("clerk", "erp", key);
-  const reply = await ask(broker.door("clerk"), `${up.url}/mcp`, { method: "POST", body: "{}" });
-  assert.deepEqual([reply.status, reply.json?.["reason"]], [502, "answer_encoded"]);
+  for (let index = 0; index < 2; index++) {
+    const reply = await ask(broker.door("clerk"), `${up.url}/mcp`, { method: "POST", body: "{}" });
+    assert.deepEqual([reply.status, reply.json?.["reason"]], [502, "answer_encoded"]);
+  }
   assert.equal((await ask(broker.door("clerk"), `${up.url}/plain`)).headers["content-encoding"], "gzip");
 });
 

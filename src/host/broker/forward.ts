@@ -11,7 +11,7 @@ import { readBody, type Read } from "./body.ts";
 import { Cutter } from "./cut.ts";
 import type { Deployment } from "./deployment.ts";
 import { exchange, piecesOf, reasonOf, type Outgoing } from "./exchange.ts";
-import { answerHeaders, outgoingHeaders } from "./headers.ts";
+import { answerHeaders, isEncoded, outgoingHeaders } from "./headers.ts";
 import type { Hold } from "./load.ts";
 
 /** A request that passed every rule and was not sent yet. */
@@ -78,8 +78,8 @@ export async function forward(deployment: Deployment, prepared: Prepared, to: Se
   }
   const reply = await exchange(dialled.value, outgoing, limits, gone.signal);
   if (!reply.ok) return endWith(to, brokenProblem(destination, reply.reason));
-  // The credential would not be found in it. Nobody was asked to compress.
-  if (cutter.isActive && (reply.response.headers["content-encoding"] ?? "identity") !== "identity") {
+  // The credential would not be found in it.
+  if (cutter.isActive && isEncoded(reply.response.headers)) {
     reply.abort();
     return endWith(to, brokenProblem(destination, "answer_encoded"));
   }

@@ -37,6 +37,12 @@ export function outgoingHeaders(
   return headers;
 }
 
+/** True when the body is not what its bytes say: compressed, though nobody was asked to. */
+export function isEncoded(from: IncomingHttpHeaders): boolean {
+  const { "content-encoding": content = "identity", "transfer-encoding": transfer = "chunked" } = from;
+  return content.toLowerCase() !== "identity" || transfer.toLowerCase() !== "chunked";
+}
+
 /** Headers of an answer that may be passed on; its length is the sender's to set. */
 export function answerHeaders(from: IncomingHttpHeaders): OutgoingHttpHeaders {
   return keep(

@@ -119,16 +119,21 @@ test("hop-by-hop headers end at the front, those that Connection names too, and 
 });
 
 test("an answer loses Ambit's own headers and hop-by-hop ones, keeps its length, and gains the request id", () => {
-  const raw = ["Content-Length", "5", "X-Ambit-Broker", "refused", "x-ambit-request-id", "forged", "Set-Cookie", "a=1"];
-  raw.push("Set-Cookie", "b=2", "Connection", "close, content-length", "Transfer-Encoding", "chunked");
+  const raw = ["Content-Length", "5", "X-Ambit-Broker", "refused", "x-ambit-request-id", "forged", "Link", "a=1"];
+  raw.push("Link", "b=2", "Connection", "close, content-length", "Transfer-Encoding", "chunked");
   assert.deepEqual(answerHeaders(raw, "r-1"), [
     "content-length",
     "5",
-    "set-cookie",
+    "link",
     "a=1",
-    "set-cookie",
+    "link",
     "b=2",
     "x-ambit-request-id",
     "r-1",
   ]);
+});
+
+test("an answer cannot set what a browser keeps for every deployment of this origin", () => {
+  const raw = ["Set-Cookie", "a=b; Path=/", "Clear-Site-Data", '"*"', "Alt-Svc", "h3=1", "X-Note", "kept"];
+  assert.deepEqual(answerHeaders(raw, "id"), ["x-note", "kept", "x-ambit-request-id", "id"]);
 });

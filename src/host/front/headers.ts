@@ -113,11 +113,19 @@ export function forwardHeaders(raw: readonly string[], framing: Framing, passed:
   return headers;
 }
 
+/** Words that a browser takes for the whole origin, which all deployments share: none may speak for the others. */
+const forOrigin = new Set(
+  (
+    "set-cookie set-cookie2 clear-site-data strict-transport-security public-key-pins alt-svc service-worker-allowed " +
+    "origin-agent-cluster nel report-to reporting-endpoints"
+  ).split(" "),
+);
+
 /** Headers for the client out of a gate's answer; Ambit's own are for the inside only, but for the request id. */
 export function answerHeaders(raw: readonly string[], requestId: string): string[] {
   const kept = pairs(raw)
     .filter(keeper(raw))
-    .filter(([name]) => !name.startsWith(ownHeaderPrefix));
+    .filter(([name]) => !name.startsWith(ownHeaderPrefix) && !forOrigin.has(name));
   return [...kept.flat(), `${ownHeaderPrefix}request-id`, requestId];
 }
 

@@ -30,5 +30,8 @@ try {
   );
   process.exitCode = 1;
 }
-// Nothing may keep a supervisor that has ended; its lines are out by then.
-setTimeout(() => process.exit(), 2000).unref();
+// Nothing may keep a supervisor that has ended. Its lines are out by then, unless nobody reads them: an orderly exit would
+// wait for that write for ever.
+setTimeout(() => {
+  process.exit();
+}, 2000).unref();

@@ -135,11 +135,12 @@ test("limits and the lost privileges are in force for what is started", async ()
   const argv = [
     "/bin/sh",
     "-c",
-    "ulimit -c; ulimit -n; grep -E '^(NoNewPrivs|CapEff|CapInh)' /proc/self/status; id -u",
+    "ulimit -c; ulimit -n; grep -E '^(NoNewPrivs|CapEff|CapInh|CapBnd)' /proc/self/status; id -u",
   ];
   const { out } = await run({ ...usual, openFiles: 123, argv });
   const [core, files, ...rest] = out.trim().split("\n");
   assert.deepEqual([core, files], ["0", "123"]);
   assert.equal(rest.at(-1), String(isRoot ? uid : caller.callerUid));
-  assert.match(rest.join(" "), /CapInh:\s0+ CapEff:\s0+ NoNewPrivs:\s1/);
+  assert.match(rest.join(" "), /CapInh:\s0+ CapEff:\s0+ CapBnd:\s[0-9a-f]+ NoNewPrivs:\s1/);
+  if (isRoot) assert.match(rest.join(" "), /CapBnd:\s0+ /);
 });

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { controlRequest } from "../control-client.ts";
 import { endAll, findFreePort, isRoot, makeState, Stand, until } from "./fixtures/stand.ts";
 import { parseListen } from "./listen.ts";
+import { findPlaces } from "./places.ts";
 
 after(endAll);
 
@@ -90,6 +94,32 @@ test("a start says what is weaker here, and nothing when nothing is", async () =
     !isRoot,
   );
   await stand.stop();
+});
+
+test("a supervisor whose lines nobody reads ends all the same when it is told to", async () => {
+  const state = makeState();
+  const fifo = `${state}/lines`;
+  const port = await findFreePort();
+  // The pipe is full before the first line, and its reader never reads.
+  const script = 'mkfifo "$1"; exec 9<>"$1"; head -c 65536 /dev/zero >&9; shift; exec "$@" >&9';
+  const main = join(import.meta.dirname, "main.ts");
+  const argv = [process.execPath, main, "--listen", `127.0.0.1:${port}`, "--state", state];
+  const child = spawn("/bin/bash", ["-c", script, "bash", fifo, ...argv], { stdio: "ignore" });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const { control, run } = findPlaces(state, process.getuid?.() ?? -1, process.env);
+  const ask = () => controlRequest({ socket: control, state, method: "GET", path: "/v1/status" });
+  await until(
+    "it serves",
+    () =>
+      ask().then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    30_000,
+  );
+  child.kill("SIGTERM");
+  await Promise.race([ended, delay(15_000).then(() => assert.fail("it is still there after 15 s"))]);
+  assert.equal(existsSync(run), false);
 });
 
 test("an address to listen on is HOST:PORT and nothing else", () => {
