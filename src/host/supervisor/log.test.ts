@@ -82,7 +82,7 @@ test("lines for a reader who stalls are lost beyond the backlog, and the loss is
   const folder = mkdtempSync("/tmp/ambit-log-");
   const path = join(folder, "out");
   const fd = openSync(path, "w");
-  const write = openLineWriter(fd);
+  const { write } = openLineWriter(fd);
   // Nothing is written before this turn of the loop ends.
   for (let n = 0; n < 3000; n++) write("x".repeat(1000));
   await delay(100);

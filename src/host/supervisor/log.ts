@@ -24,8 +24,14 @@ export interface Log {
   follow(process: string, stream: Readable, onLine?: (line: string) => void): void;
 }
 
+export interface LineWriter {
+  write(line: string): void;
+  /** A thread is writing: for ever, if nobody reads. */
+  readonly isBusy: boolean;
+}
+
 /** Writes lines to a descriptor without ever blocking the event loop: a pipe that is full loses what does not fit. */
-export function openLineWriter(fd: number): (line: string) => void {
+export function openLineWriter(fd: number): LineWriter {
   let waiting: string[] = [];
   let bytes = 0;
   let lost = 0;
@@ -45,7 +51,7 @@ export function openLineWriter(fd: number): (line: string) => void {
       });
     next(0);
   };
-  return (line) => {
+  const writeLine = (line: string): void => {
     if (bytes + line.length > maxBacklog) {
       lost++;
       return;
@@ -55,6 +61,12 @@ export function openLineWriter(fd: number): (line: string) => void {
     waiting.push(`${line}\n`);
     bytes += line.length;
     flush();
+  };
+  return {
+    write: writeLine,
+    get isBusy() {
+      return busy;
+    },
   };
 }
 

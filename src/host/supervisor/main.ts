@@ -20,9 +20,10 @@ function readFlags(): { listen: string; state: string | undefined } {
   }
 }
 
+const lines = openLineWriter(1);
 try {
   const { listen, state } = readFlags();
-  const log = openLog(openLineWriter(1));
+  const log = openLog(lines.write);
   await runHost({ state, listen: parseListen(listen), bring: bringPrograms, log });
 } catch (error) {
   process.stderr.write(
@@ -30,8 +31,9 @@ try {
   );
   process.exitCode = 1;
 }
-// Nothing may keep a supervisor that has ended. Its lines are out by then, unless nobody reads them: an orderly exit would
-// wait for that write for ever.
+// Nothing may keep a supervisor that has ended. Its lines are out by then, unless nobody reads them: an orderly exit joins
+// the thread that writes, which would be for ever.
 setTimeout(() => {
+  if (lines.isBusy) process.kill(process.pid, "SIGKILL");
   process.exit();
 }, 2000).unref();

@@ -100,26 +100,28 @@ test("a supervisor whose lines nobody reads ends all the same when it is told to
   const state = makeState();
   const fifo = `${state}/lines`;
   const port = await findFreePort();
-  // The pipe is full before the first line, and its reader never reads.
-  const script = 'mkfifo "$1"; exec 9<>"$1"; head -c 65536 /dev/zero >&9; shift; exec "$@" >&9';
+  // The pipe is full before the first line, however much it holds, and its reader never reads.
+  const script = 'mkfifo "$1"; exec 9<>"$1"; timeout 1 cat /dev/zero >&9; shift; exec "$@" >&9';
   const main = join(import.meta.dirname, "main.ts");
   const argv = [process.execPath, main, "--listen", `127.0.0.1:${port}`, "--state", state];
   const child = spawn("/bin/bash", ["-c", script, "bash", fifo, ...argv], { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const { control, run } = findPlaces(state, process.getuid?.() ?? -1, process.env);
   const ask = () => controlRequest({ socket: control, state, method: "GET", path: "/v1/status" });
-  await until(
-    "it serves",
-    () =>
-      ask().then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    30_000,
-  );
-  child.kill("SIGTERM");
-  await Promise.race([ended, delay(15_000).then(() => assert.fail("it is still there after 15 s"))]);
-  assert.equal(existsSync(run), false);
+  const serves = () =>
+    ask().then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  try {
+    await until("it serves", serves, 30_000);
+    child.kill("SIGTERM");
+    const left = await Promise.race([ended.then(() => false), delay(15_000, true, { ref: false })]);
+    assert.equal(left, false, "it is still there after 15 s");
+    assert.equal(existsSync(run), false);
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
 
 test("an address to listen on is HOST:PORT and nothing else", () => {
