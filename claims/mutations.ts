@@ -102,7 +102,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...review,
     name: "an approval fits one action",
-    file: "src/gate/ledger/admission.ts",
+    file: "src/gate/ledger/review.ts",
     find: "if (row.actionHash !== decision.actionHash) {",
     replace: "if (row.actionHash === decision.by) {",
   },

@@ -4,7 +4,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { durationPattern, manifestSchema, ratePattern } from "../src/controls/manifest/schema.ts";
+import { manifestSchema } from "../src/controls/manifest/schema.ts";
+import { durationPattern, ratePattern } from "../src/controls/manifest/shapes.ts";
 import { renderTable } from "./controls-table.ts";
 
 const start = "<!-- fields:start -->";

@@ -10,6 +10,7 @@ import { maxManifestBytes, type Manifest } from "../controls/manifest/schema.ts"
 import { CommandError } from "./arguments.ts";
 
 const maxInstructionBytes = 100_000;
+const maxPolicyBytes = 262_144;
 
 /** Parses and checks a deployment file; throws CommandError with one line per problem. */
 export function loadManifest(file: string): { manifest: Manifest; warnings: Finding[] } {
@@ -33,11 +34,13 @@ export function loadRelease(file: string): { release: Release; warnings: Finding
   const folder = dirname(resolve(file));
   const where = resolve(folder, manifest.agent.instructions);
   const instructions = readText(where, maxInstructionBytes, "agent.instructions");
+  const policy =
+    manifest.policy === undefined ? null : readText(resolve(folder, manifest.policy), maxPolicyBytes, "policy");
   const recordFiles: Record<string, string> = {};
   for (const [view, record] of Object.entries(manifest.records)) {
     recordFiles[view] = realFile(resolve(folder, record.file), `records.${view}.file`);
   }
-  const parts = { v: 1 as const, manifest, instructions, recordFiles };
+  const parts = { v: 1 as const, manifest, instructions, policy, recordFiles };
   return { release: { ...parts, release: hashRelease(parts) }, warnings };
 }
 

@@ -12,6 +12,7 @@ import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admissi
 import { CallStore, callTables, viewCall, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
+import { Review } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
 
 const metaTable = "create table if not exists meta (key text primary key, value text not null)";
@@ -25,6 +26,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #chain: ChainStore;
   readonly #calls: CallStore;
   readonly #pins: PinStore;
+  readonly #review: Review;
   readonly #admission: Admission;
   readonly #signer: HeadSigner;
   /** When the alarm is set for, as far as this instance knows; milliseconds since the epoch. */
@@ -38,7 +40,8 @@ export class Ledger extends DurableObject<Env> {
     this.#chain = new ChainStore(sql, this.#release.manifest.name);
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
-    this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins);
+    this.#review = new Review(this.#chain, this.#calls);
+    this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins, this.#review);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
     this.#signer.schedule();
   }
@@ -63,7 +66,7 @@ export class Ledger extends DurableObject<Env> {
     callId: string,
     decision: z.infer<typeof decisionRequest>,
   ): ApprovalView | { refused: string; message: string } {
-    const answer = this.#commit(() => this.#admission.decide(callId, decision, Date.now()));
+    const answer = this.#commit(() => this.#review.decide(callId, decision, Date.now()));
     this.ctx.waitUntil(this.#deliverWakes());
     return "refused" in answer ? answer : viewCall(answer);
   }
@@ -156,7 +159,7 @@ export class Ledger extends DurableObject<Env> {
   #endAll(next: () => CallRow[], event: "expire" | "void"): number {
     let count = 0;
     for (let rows = next(); rows.length > 0; rows = next()) {
-      for (const row of rows) this.#admission.end(row, event, Date.now());
+      for (const row of rows) this.#review.end(row, event, Date.now());
       count += rows.length;
     }
     return count;

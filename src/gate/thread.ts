@@ -5,7 +5,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Refusal } from "../boundary.ts";
 import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
-import { durationMs } from "../controls/manifest/schema.ts";
+import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";

@@ -36,7 +36,7 @@ function openTurn(says: { admit?: readonly AdmitAnswer[]; run?: readonly Outcome
   });
   const rooms = {
     ...{
-      release: { v: 1, release: "0", manifest, instructions: "", recordFiles: {} },
+      release: { v: 1, release: "0", manifest, instructions: "", policy: null, recordFiles: {} },
       thread: "t",
       user: "amy",
       journal,

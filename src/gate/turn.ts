@@ -5,7 +5,7 @@ import type { JsonObject } from "../boundary.ts";
 import { callIdOf } from "../controls/approvals/action.ts";
 import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
-import { durationMs } from "../controls/manifest/schema.ts";
+import { durationMs } from "../controls/manifest/shapes.ts";
 import { askModel, leastTokens, ModelError } from "./agent/model.ts";
 import { buildPrompt } from "./agent/prompt.ts";
 import { askWithRetries } from "./agent/retry.ts";

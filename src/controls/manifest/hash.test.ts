@@ -22,6 +22,7 @@ const parts: Omit<Release, "release"> = {
   v: 1,
   manifest,
   instructions: "Be kind.\n",
+  policy: null,
   recordFiles: { open: "/srv/erp.sqlite" },
 };
 const hash = hashRelease(parts);

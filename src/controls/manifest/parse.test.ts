@@ -42,6 +42,8 @@ test("the smallest file is accepted, with every default closed or bounded", () =
   const manifest = accept(base);
   assert.deepEqual(manifest.limits, { tokens_per_turn: 60_000, steps_per_turn: 20, turn_timeout: "10m" });
   assert.deepEqual([manifest.channels, manifest.records, manifest.servers], [{}, {}, {}]);
+  assert.deepEqual([manifest.mode, manifest.unattended, manifest.policy], ["enforce", false, undefined]);
+  assert.deepEqual([manifest.groups, manifest.approvers], [{}, {}]);
   assert.deepEqual(manifest.egress, { allow: [], allow_internal: [] });
   const tool = accept(server("{ effect: read }")).servers["erp"]?.tools["pay_invoice"];
   assert.deepEqual(tool, {
@@ -51,6 +53,8 @@ test("the smallest file is accepted, with every default closed or bounded", () =
     payload: [],
     bind: {},
     max: {},
+    total: {},
+    only: {},
     returns: {},
     timeout: "30s",
   });
@@ -69,7 +73,7 @@ test("the same file as JSON, with its keys in another order, with comments and w
 /** Text, and the line, column, field and words of its first problem. */
 const refused: readonly (readonly [name: string, text: string, said: RegExp])[] = [
   ["a misspelt key", base.replace("purpose", "purpos"), /^1:1 purpose: is missing$/],
-  ["an unknown key", `${base}polices: x\n`, /^7:1 polices: unknown key "polices"$/],
+  ["an unknown key", `${base}hooks: x\n`, /^7:1 hooks: unknown key "hooks"$/],
   [
     "an unknown key close to a known one",
     `${base}server: {}\n`,

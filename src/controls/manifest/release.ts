@@ -12,6 +12,8 @@ export const releaseSchema = z.strictObject({
   manifest: manifestSchema,
   /** Text of the instructions file. */
   instructions: z.string().max(100_000),
+  /** Text of the Cedar policies; null when the file names none. */
+  policy: z.string().max(262_144).nullable(),
   /** Absolute path of each record view's SQLite file. */
   recordFiles: z.record(z.string(), z.string()),
 });

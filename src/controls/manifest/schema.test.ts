@@ -1,7 +1,8 @@
 // What each kind of field accepts, and its refused twin one step away.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contract, durationMs, manifestSchema } from "./schema.ts";
+import { contract, manifestSchema } from "./schema.ts";
+import { durationMs } from "./shapes.ts";
 
 const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
 const base = { version: 1, name: "ab", purpose: "x", agent: { instructions: "./i.md", model } };

@@ -2,55 +2,23 @@
 // parser, the JSON Schema for editors and the table in the docs. An attacker here is whoever hands an operator a file:
 // what is not listed does not exist, unknown keys are errors, and nothing is coerced.
 import { z } from "zod";
-import { isPrintable } from "./printable.ts";
-
-/** Duration such as `500ms`, `30s`, `10m`, `4h`, `30d`. */
-export const durationPattern = /^[1-9][0-9]{0,5}(ms|s|m|h|d)$/;
-const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** Timers hold 31 bits of milliseconds: a longer one fires at once. */
-function duration(most: string) {
-  const shape = z.string().regex(durationPattern, { error: "a duration such as 30s, 10m, 4h or 30d", abort: true });
-  return shape.refine((text) => durationMs(text) <= durationMs(most), { error: `a duration of at most ${most}` });
-}
-
-/** One line that an operator is shown. */
-function line(most: number) {
-  const error = "one line without control or invisible characters";
-  return z.string().min(1).max(most).refine(isPrintable, { error });
-}
-
-/** Text that is handed on. */
-function plainText(most: number) {
-  return z
-    .string()
-    .max(most)
-    .refine((value) => value.isWellFormed() && !value.includes("\0"), { error: "plain text" });
-}
-/** Rate such as `20/min`. */
-export const ratePattern = /^[1-9][0-9]{0,6}\/(s|min|h|day)$/;
-const rate = z.string().regex(ratePattern, "a rate such as 20/min, 100/h or 5/s");
-/** Names become socket paths and host labels: short, lower case, no dots. */
-export const namePattern = /^[a-z][a-z0-9-]{0,38}[a-z0-9]$/;
-const name = z.string().regex(namePattern, "2 to 40 lower-case letters, digits and dashes, starting with a letter");
-const identifier = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "1 to 48 lower-case letters, digits and underscores");
-/** MCP tool names as servers really use them. */
-const toolName = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, "1 to 64 letters, digits, _ . and -");
-const property = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/, "a top-level property name");
-const secretRef = z.string().regex(/^secret:[a-z][a-z0-9_-]{0,47}$/, "secret:NAME, the value itself never stands here");
-const secretName = z.string().regex(/^[a-z][a-z0-9_-]{0,47}$/, "the name of a secret, the value never stands here");
-const scalar = z.union([plainText(4096), z.number().finite(), z.boolean()], {
-  error: "a text, a number, true or false",
-});
-const httpUrl = line(2048)
-  .refine((url) => /^https?:\/\/[^/\\\s@]+(\/[^\s\\]*)?$/i.test(url) && URL.canParse(url), {
-    error: "an http(s) URL without user, password or white space",
-  })
-  .refine((url) => !/[?#]/.test(url), { error: "a URL without query or fragment" });
-/** The text of this file goes to the model: it must not be able to name any file of whoever deploys it. */
-const fileBeside = line(1024).refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
-  error: "a file in the folder of this file or below it",
-});
+import {
+  duration,
+  fileBeside,
+  httpUrl,
+  identifier,
+  line,
+  member,
+  name,
+  plainText,
+  property,
+  rate,
+  scalar,
+  secretName,
+  secretRef,
+  toolName,
+  user,
+} from "./shapes.ts";
 
 const model = z
   .strictObject({
@@ -58,6 +26,13 @@ const model = z
     base_url: httpUrl.describe("base URL; an address that is not public must also stand under egress.allow_internal"),
     name: line(200).describe("model name, as the provider spells it"),
     credential: secretRef.optional().describe("secret:NAME; the broker adds it, the gate never sees it"),
+    price: z
+      .strictObject({
+        input: z.number().min(0).max(10_000).describe("US dollars for a million tokens that it reads"),
+        output: z.number().min(0).max(10_000).describe("US dollars for a million tokens that it writes"),
+      })
+      .optional()
+      .describe("what it costs; limits.usd_per_day needs it"),
   })
   .describe("the model this agent asks");
 
@@ -70,29 +45,49 @@ const agent = z
 
 const limits = z
   .strictObject({
-    messages_per_user: rate.optional().describe("messages one user may send (read, not enforced yet)"),
+    messages_per_user: rate.optional().describe("messages one user may send"),
+    messages_per_channel: rate.optional().describe("messages that may come in over one channel"),
+    messages_per_deployment: rate.optional().describe("messages that may come in at all"),
+    calls_per_user: rate.optional().describe("tool calls that may run for one user"),
+    calls_per_deployment: rate.optional().describe("tool calls that may run at all"),
     tokens_per_turn: z.int().min(100).max(10_000_000).default(60_000).describe("tokens one turn may use"),
+    tokens_per_day: z
+      .int()
+      .min(100)
+      .max(100_000_000_000)
+      .optional()
+      .describe("tokens a day (UTC) for model calls, reserved before each"),
     usd_per_day: z
       .number()
       .positive()
       .max(1_000_000)
       .optional()
-      .describe("US dollars a day for model calls (read, not enforced yet)"),
+      .describe("US dollars a day (UTC) for model calls, reserved before each"),
     steps_per_turn: z.int().min(1).max(200).default(20).describe("model answers one turn may take"),
     turn_timeout: duration("24h")
       .default("10m")
       .describe("time one turn may take, waiting for a person not counted; at most 24h"),
   })
   .prefault({})
-  .describe("what one turn may use");
-
-const user = line(254).regex(/^(\*@[^*@\s]+|[^*]+)$/, "a whole name, or *@domain");
+  .describe("what a turn, a user and a day may use");
 
 const channels = z
   .strictObject({
     api: z
       .strictObject({
-        users: z.array(user).min(1).max(1000).describe("who may speak: exact or *@domain"),
+        users: z.array(member).min(1).max(1000).describe("who may speak: exact, *@domain or group:NAME"),
+        rooms: z
+          .array(line(254))
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("rooms a message may come from; then it must name one"),
+        workspaces: z
+          .array(line(254))
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("workspaces a message may come from; then it must name one"),
       })
       .optional()
       .describe("the HTTP channel; left out, it is off"),
@@ -114,11 +109,19 @@ const record = z
 
 const review = z
   .strictObject({
-    by: name.describe("the role whose members may decide (read, not enforced yet)"),
-    count: z.int().min(1).max(5).default(1).describe("how many different people must approve (only 1 so far)"),
+    by: name.describe("the role, one of approvers, whose members may decide"),
+    count: z.int().min(1).max(5).default(1).describe("how many different people must approve; who asked never counts"),
     expires: duration("30d").default("4h").describe("undecided after this means denied; at most 30d"),
   })
   .describe("who decides; a call with impact, or one that cannot be undone, waits for a person even without it");
+
+const total = z
+  .strictObject({
+    per_turn: z.number().finite().min(0).optional().describe("of one turn"),
+    per_user: z.number().finite().min(0).optional().describe("of one user in 24 hours"),
+    per_day: z.number().finite().min(0).optional().describe("of all in 24 hours"),
+  })
+  .describe("bounds of one sum");
 
 export const contract = z
   .strictObject({
@@ -133,7 +136,17 @@ export const contract = z
     max: z
       .record(property, z.number().finite().min(0))
       .default({})
-      .describe("upper bound of a numeric argument, which must then be given; per_day bounds the calls in 24 hours"),
+      .describe(
+        "upper bound of a numeric argument, which must then be given; per_turn, per_user and per_day bound the calls of a turn, and of one user and of all in 24 hours",
+      ),
+    total: z
+      .record(property, total)
+      .default({})
+      .describe("upper bound of the sum of a numeric argument over several calls"),
+    only: z
+      .record(property, z.array(scalar).min(1).max(100))
+      .default({})
+      .describe("the values an argument may have; it must then be given"),
     review: review.optional(),
     returns: z
       .record(property, label)
@@ -179,12 +192,31 @@ export const manifestSchema = z
     version: z.literal(1).describe("version of this format"),
     name: name.describe("name of the deployment"),
     purpose: line(500).describe("one sentence: what this agent is for"),
+    mode: z
+      .enum(["enforce", "observe"])
+      .default("enforce")
+      .describe("observe: what policy would refuse or hold is logged and happens all the same; never for production"),
+    unattended: z
+      .boolean()
+      .default(false)
+      .describe("true: nobody is there to decide, so what would wait for a person is refused"),
     agent,
     limits,
+    groups: z
+      .record(name, z.array(user).min(1).max(1000))
+      .default({})
+      .describe("lists of people, for group:NAME elsewhere in this file"),
+    approvers: z
+      .record(name, z.array(member).min(1).max(1000))
+      .default({})
+      .describe("roles and who has them: who may decide a call whose review is by that role"),
     channels,
     records: z.record(identifier, record).default({}).describe("what the agent may look up, by name"),
     servers: z.record(name, server).default({}).describe("tool servers, by name"),
     egress,
+    policy: fileBeside
+      .optional()
+      .describe("Cedar policies (policy.cedar) in this file's folder; they can only forbid more"),
   })
   .describe("Ambit deployment file");
 
@@ -194,10 +226,3 @@ export type RecordView = z.infer<typeof record>;
 
 /** Refuses files above this many bytes before any parser sees them. */
 export const maxManifestBytes = 262_144;
-
-/** Milliseconds of a duration that the schema has accepted. */
-export function durationMs(text: string): number {
-  const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof unitMs | undefined;
-  if (unit === undefined || !durationPattern.test(text)) throw new Error(`not a duration: ${text}`);
-  return Number.parseInt(text, 10) * unitMs[unit];
-}

@@ -3,19 +3,18 @@
 // the action hash, the state machine and the one row per call are what stops it.
 import type { Action, JsonObject, Refusal } from "../../boundary.ts";
 import { hashAction } from "../../controls/approvals/action.ts";
-import { decideTransition } from "../../controls/approvals/machine.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
-import type { EntryBody, ThreadEntry } from "../../controls/audit/entry.ts";
+import type { ThreadEntry } from "../../controls/audit/entry.ts";
 import { canonicalJson } from "../../controls/manifest/hash.ts";
-import { printable } from "../../controls/manifest/printable.ts";
 import type { Release } from "../../controls/manifest/release.ts";
-import { durationMs } from "../../controls/manifest/schema.ts";
+import { durationMs } from "../../controls/manifest/shapes.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
 import { openCatalog, type CatalogTool } from "../tools/catalog.ts";
 import { findNamedTool } from "../tools/named.ts";
 import type { CallRow, CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { PinStore } from "./pin-store.ts";
+import type { Review } from "./review.ts";
 
 export interface AdmitRequest {
   readonly callId: string;
@@ -46,12 +45,14 @@ export class Admission {
   readonly #chain: ChainStore;
   readonly #calls: CallStore;
   readonly #pins: PinStore;
+  readonly #review: Review;
 
-  constructor(release: Release, chain: ChainStore, calls: CallStore, pins: PinStore) {
+  constructor(release: Release, chain: ChainStore, calls: CallStore, pins: PinStore, review: Review) {
     this.#release = release;
     this.#chain = chain;
     this.#calls = calls;
     this.#pins = pins;
+    this.#review = review;
   }
 
   admit(request: AdmitRequest, now: number): AdmitAnswer {
@@ -77,35 +78,6 @@ export class Admission {
     return this.#first(request, action, tool, decision.verdict, now);
   }
 
-  /** A person's decision; the caller shows which action it saw. */
-  decide(
-    callId: string,
-    decision: { decision: "approve" | "deny"; actionHash: string; by: string; note: string },
-    now: number,
-  ): CallRow | { refused: string; message: string } {
-    const row = this.#calls.get(callId);
-    if (!row) return { refused: "not_found", message: `there is no held call ${callId}` };
-    if (row.actionHash !== decision.actionHash) {
-      return { refused: "arguments_changed", message: "the action is not the one that was shown; look at it again" };
-    }
-    if (row.state === "held" && row.expires <= now) this.end(row, "expire", now);
-    const current = this.#calls.get(callId) ?? row;
-    const next = decideTransition(current.state, decision.decision);
-    if (typeof next !== "string") return { refused: next.reason, message: next.message };
-    const note = printable(decision.note, 1000);
-    this.#calls.move(current, decision.decision, { by: decision.by, note });
-    this.#calls.addWake(callId, now);
-    this.#record(`call_${next}`, current, { by: decision.by, note, actionHash: row.actionHash }, now);
-    return this.#calls.get(callId) ?? current;
-  }
-
-  /** Ends a call that waits: its time is over, or its release is. The thread is told. */
-  end(row: CallRow, event: "expire" | "void", now: number): void {
-    const next = this.#calls.move(row, event);
-    this.#calls.addWake(row.callId, now);
-    this.#record(`call_${next}`, row, { actionHash: row.actionHash }, now);
-  }
-
   #first(
     request: AdmitRequest,
     action: Action,
@@ -124,7 +96,7 @@ export class Admission {
     };
     this.#calls.insert(row);
     const detail = { tool: action.tool, server: action.server, rule: verdict.rule, actionHash: row.actionHash };
-    this.#record(held ? "call_held" : "call_admitted", row, detail, now);
+    this.#review.record(held ? "call_held" : "call_admitted", row, detail, now);
     if (lease) return leased(lease, action);
     return { state: "held", reason: row.reason, expires: new Date(expires).toISOString() };
   }
@@ -134,14 +106,14 @@ export class Admission {
     const same = hashAction(action) === row.actionHash && row.thread === request.thread;
     if (row.state === "executing" && row.lease && same) return leased(row.lease, action);
     if ((row.state === "held" || row.state === "approved") && row.expires <= now) {
-      this.end(row, "expire", now);
+      this.#review.end(row, "expire", now);
       return refusedBecause("expired", row);
     }
     if (row.state === "held")
       return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
     if (row.state !== "approved") return refusedBecause(row.state, row);
     if (!same) {
-      this.end(row, "void", now);
+      this.#review.end(row, "void", now);
       return refusedBecause("arguments_changed", row);
     }
     const limit = this.#overDay(tool, now);
@@ -149,7 +121,7 @@ export class Admission {
     const lease = crypto.randomUUID();
     this.#calls.move(row, "execute");
     this.#calls.lease(row.callId, lease, now);
-    this.#record("call_admitted", row, { approvedBy: row.by, actionHash: row.actionHash }, now);
+    this.#review.record("call_admitted", row, { approvedBy: row.by, actionHash: row.actionHash }, now);
     return leased(lease, action);
   }
 
@@ -162,18 +134,13 @@ export class Admission {
 
   /** Nothing that was decided before about this call holds any longer: what is refused does not run. */
   #refuse(request: AdmitRequest, refusal: Refusal, now: number, row?: CallRow): AdmitAnswer {
-    if (row?.state === "held" || row?.state === "approved") this.end(row, "void", now);
+    if (row?.state === "held" || row?.state === "approved") this.#review.end(row, "void", now);
     if (row?.state === "executing") this.#calls.move(row, "fail");
     const { callId, thread, turn, name } = request;
     const { control, reason, field } = refusal;
     const detail = { tool: name.slice(0, 64), control, reason, field: field?.slice(0, 128) ?? null };
     this.#chain.append({ v: 1, at: new Date(now).toISOString(), event: "call_refused", thread, turn, callId, detail });
     return { state: "refused", refusal };
-  }
-
-  #record(event: string, row: CallRow, detail: EntryBody["detail"], now: number): void {
-    const { callId, thread, turn } = row;
-    this.#chain.append({ v: 1, at: new Date(now).toISOString(), event, thread, turn, callId, detail });
   }
 
   #action(request: AdmitRequest, tool: CatalogTool, args: JsonObject): Action {

@@ -20,7 +20,7 @@ function release(servers: object, records: object = {}, id = "0"): Release {
     ...{ version: 1, name: "ab", purpose: "x", agent: { instructions: "./i.md", model } },
     ...{ servers, records },
   });
-  return { v: 1, release: id.repeat(64), manifest, instructions: "", recordFiles: {} };
+  return { v: 1, release: id.repeat(64), manifest, instructions: "", policy: null, recordFiles: {} };
 }
 
 const erp = (tools: object): object => ({ erp: { url: "https://erp.example/mcp", tools } });

@@ -2,7 +2,8 @@
 // it did not run and here is why, or nobody knows. The last is said and never tried again. A fresh answer and one that the
 // broker kept over a kill are read by the same code, so a kill cannot make one into the other.
 import type { JsonObject, LabelledValue } from "../../boundary.ts";
-import { durationMs, type Contract } from "../../controls/manifest/schema.ts";
+import type { Contract } from "../../controls/manifest/schema.ts";
+import { durationMs } from "../../controls/manifest/shapes.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { labelResult } from "../../controls/provenance/label.ts";
 import { DoorError } from "../door.ts";

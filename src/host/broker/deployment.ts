@@ -2,7 +2,7 @@
 // process. Must stay true: connections, load, record threads and rules belong to one deployment; a new release changes the
 // rules at once and takes the old connections away.
 import { planEgress, type Destination, type EgressPlan } from "../../controls/egress/destination.ts";
-import { durationMs } from "../../controls/manifest/schema.ts";
+import { durationMs } from "../../controls/manifest/shapes.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import type { Calls } from "./calls.ts";
 import type { Resolve } from "./dial.ts";

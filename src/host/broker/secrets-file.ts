@@ -3,7 +3,7 @@
 // that writes an outgoing header gets one. Must stay true: a value is never part of an error, a log line or an answer,
 // and a file that others could read is refused, not used.
 import { z } from "zod";
-import { namePattern } from "../../controls/manifest/schema.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
 import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
 export const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;

@@ -1,7 +1,7 @@
 // Control `schemas`, `gateway-tokens`: which request targets mean something. An attacker wants a path that this side
 // reads as harmless and the gate reads as `/control`: encoded, doubled, dotted, back-slashed, absolute, or with a host.
 // So nothing is decoded or normalised. A path is a run of plain segments and is passed on byte for byte, or it is refused.
-import { namePattern } from "../../controls/manifest/schema.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
 import { type FrontRefusal, refuse } from "./refusal.ts";
 
 export type Route =

@@ -4,7 +4,7 @@
 import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { z } from "zod";
-import { namePattern } from "../../controls/manifest/schema.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
 import { deployRequest } from "../../controls/wire/control.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { deploy } from "./deploy.ts";

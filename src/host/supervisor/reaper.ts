@@ -3,7 +3,7 @@
 // those few milliseconds leaves a gate behind that nobody limits and nobody ends. A small shell waits for the end of the
 // supervisor on a pipe, ends what is left, removes the sockets, and then ends itself.
 import { spawn, type ChildProcess } from "node:child_process";
-import { namePattern } from "../../controls/manifest/schema.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
 
 /**
  * Waits until its input ends. Then kills, until two looks in a row find nothing, every process that has `$1` (a pattern)
