@@ -5,15 +5,16 @@ import { endChild, spawnTied, waitReady } from "../src/cli/child.ts";
 import type { RunningHost } from "../src/cli/host-process.ts";
 import { setSmallStage, type SmallStage } from "./small-stage.ts";
 
-/** Sets the stage under a name; `tools` says what `note` may do. */
+/** Sets the stage under a name; `tools` says what `note` may do, `more` are further lines of the deployment file. */
 export function setNotesStage(
   state: string,
   name = "notes",
   host?: RunningHost,
   tools = "{ note: { effect: local, payload: [text] } }",
+  more = "",
 ): Promise<SmallStage> {
   return setSmallStage({
-    ...{ state, name, tools, ...(host ? { host } : {}) },
+    ...{ state, name, tools, more, ...(host ? { host } : {}) },
     server: async (folder) => {
       const file = join(folder, "notes.txt");
       writeFileSync(file, "");

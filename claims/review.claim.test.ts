@@ -14,9 +14,10 @@ const state = freshState();
 let small: SmallStage;
 
 const withImpact = "{ effect: outward, impact: publish, authority: [text], review: { by: editors, expires: 4s } }";
+const people = "approvers: { editors: [editor@acme.example, eve@acme.example] }";
 
 before(async () => {
-  small = await setNotesStage(state.folder, "reviewed", undefined, `{ note: ${withImpact} }`);
+  small = await setNotesStage(state.folder, "reviewed", undefined, `{ note: ${withImpact} }`, people);
 });
 
 after(async () => {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decideSender } from "./allowlist.ts";
+import { decideMessage, decideSender } from "./allowlist.ts";
+import { personKey } from "./people.ts";
 
 const isListed = (user: string, list: readonly string[]): boolean => decideSender(user, list, "api") === undefined;
 
@@ -95,4 +96,82 @@ test("whoever a domain lets in has exactly one @ and exactly that domain", () =>
     }),
     { numRuns: 3000, examples: [["aacme.example@acme.example"], ["a@Acme.example"]] },
   );
+});
+
+const groups = { staff: ["amy@acme.example", "*@acme.example"], nested: ["group:staff", "bob"] };
+
+/** Entry of the list, a sender that it names through a group, and one that it does not. */
+const grouped: readonly (readonly [name: string, entry: string, listed: string, refused: string])[] = [
+  ["somebody outside the group", "group:staff", "AMY@acme.example", "amy@other.example"],
+  ["somebody of another domain", "group:staff", "bob@acme.example", "bob@mail.acme.example"],
+  ["a group inside a group", "group:nested", "bob", "amy@acme.example"],
+  ["whoever is called like a group", "group:staff", "amy@acme.example", "group:staff"],
+  ["whoever is called like a group in a group", "group:nested", "bob", "group:staff"],
+  ["a group in another case", "group:staff", "amy@acme.example", "Group:staff"],
+];
+
+for (const [name, entry, listed, refused] of grouped) {
+  test(`${name} is not in the group: ${JSON.stringify(refused)}`, () => {
+    assert.equal(decideSender(listed, [entry], "api", groups), undefined);
+    assert.equal(decideSender(refused, [entry], "api", groups)?.reason, "sender_not_listed");
+  });
+}
+
+test("a group that is not there names nobody", () => {
+  for (const entry of ["group:other", "group:constructor", "group:__proto__", "group:"]) {
+    for (const user of ["amy@acme.example", entry, "constructor", ""]) {
+      assert.equal(decideSender(user, [entry], "api", groups)?.reason, "sender_not_listed");
+    }
+  }
+});
+
+const lists = { users: ["amy"], rooms: ["C01", "ops"], workspaces: ["T01"] };
+const from = (more: object) => decideMessage({ user: "amy", room: "C01", workspace: "T01", ...more }, lists, "api", {});
+
+/** Beside a message of a listed user from a listed room of a listed workspace. */
+const places: readonly (readonly [name: string, change: object, reason: string])[] = [
+  ["another user", { user: "bob" }, "sender_not_listed"],
+  ["another room", { room: "C02" }, "room_not_listed"],
+  ["a room in another case", { room: "c01" }, "room_not_listed"],
+  ["a room with a blank", { room: "C01 " }, "room_not_listed"],
+  ["no room", { room: undefined }, "room_not_listed"],
+  ["an empty room", { room: "" }, "room_not_listed"],
+  ["the workspace's id as room", { room: "T01" }, "room_not_listed"],
+  ["another workspace", { workspace: "T02" }, "workspace_not_listed"],
+  ["a workspace in another case", { workspace: "t01" }, "workspace_not_listed"],
+  ["no workspace", { workspace: undefined }, "workspace_not_listed"],
+];
+
+for (const [name, change, reason] of places) {
+  test(`a message is refused for ${name}`, () => {
+    assert.equal(from({}), undefined);
+    assert.equal(from({ room: "ops" }), undefined);
+    const refusal = from(change);
+    assert.deepEqual([refusal?.control, refusal?.reason], ["allowlists", reason]);
+    assert.match(refusal?.field ?? "", /^channels\.api\.(users|rooms|workspaces)$/);
+  });
+}
+
+test("a channel that lists no places takes its users from any", () => {
+  const open = { users: ["amy"] };
+  assert.equal(decideMessage({ user: "amy" }, open, "api", {}), undefined);
+  assert.equal(decideMessage({ user: "amy", room: "anywhere", workspace: "T9" }, open, "api", {}), undefined);
+  assert.equal(
+    decideMessage({ user: "amy", room: "C01" }, { ...open, rooms: [] }, "api", {})?.reason,
+    "room_not_listed",
+  );
+});
+
+test("one person written in two ways is one person, and two are two", () => {
+  const same = [
+    "Fay@acme.example",
+    "fay@ACME.example",
+    " fay@acme.example",
+    "fa\u200dy@acme.example",
+    "\uff46ay@acme.example",
+  ];
+  for (const name of same) assert.equal(personKey(name), "fay@acme.example", JSON.stringify(name));
+  assert.equal(personKey("zo\u00eb"), personKey("ZOE\u0308"));
+  assert.equal(personKey("\u212aim"), "kim");
+  assert.notEqual(personKey("fay@acme.example"), personKey("gay@acme.example"));
 });

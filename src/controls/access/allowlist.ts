@@ -1,12 +1,45 @@
-// Control `allowlists`: who may speak on a channel at all. A sender that is not listed never reaches the agent; whoever is
-// not on the list tries a name that looks or folds like one that is. Names compare without the case of A to Z, because
-// mail addresses and sign-in names do. Nothing else is folded: in Unicode the Kelvin sign is a `k` in lower case.
+// Control `allowlists`: who may speak on a channel, and from which room and workspace. A message that is not listed never
+// reaches the agent; whoever is not on the list tries a name that looks or folds like one that is. People compare without
+// the case of A to Z (people.ts); rooms and workspaces are ids that a platform gives, so they compare exactly.
 import type { Refusal } from "../../boundary.ts";
+import { isListed, type Groups } from "./people.ts";
 
-/** Whether `user` stands in `list`; an entry is a whole name or `*@domain`. */
-export function decideSender(user: string, list: readonly string[], channel: string): Refusal | undefined {
-  const name = foldCase(user);
-  if (list.some((entry) => isNamedBy(name, foldCase(entry)))) return undefined;
+/** Where a message comes from, as its channel says. */
+export interface Sender {
+  readonly user: string;
+  readonly room?: string | undefined;
+  readonly workspace?: string | undefined;
+}
+
+/** What the deployment file says of one channel. */
+export interface ChannelLists {
+  readonly users: readonly string[];
+  readonly rooms?: readonly string[] | undefined;
+  readonly workspaces?: readonly string[] | undefined;
+}
+
+/** Why a message from `sender` may not come in over `channel`, if it may not. */
+export function decideMessage(
+  sender: Sender,
+  lists: ChannelLists,
+  channel: string,
+  groups: Groups,
+): Refusal | undefined {
+  return (
+    decideSender(sender.user, lists.users, channel, groups) ??
+    decidePlace("workspace", sender.workspace, lists.workspaces, channel) ??
+    decidePlace("room", sender.room, lists.rooms, channel)
+  );
+}
+
+/** Whether `user` stands in `list`; an entry is a whole name, `*@domain` or `group:NAME`. */
+export function decideSender(
+  user: string,
+  list: readonly string[],
+  channel: string,
+  groups: Groups = {},
+): Refusal | undefined {
+  if (isListed(user, list, groups)) return undefined;
   return {
     control: "allowlists",
     reason: "sender_not_listed",
@@ -15,13 +48,15 @@ export function decideSender(user: string, list: readonly string[], channel: str
   };
 }
 
-function isNamedBy(name: string, entry: string): boolean {
-  if (!entry.startsWith("*@")) return entry === name;
-  const domain = entry.slice(2);
-  const [local = "", ...rest] = name.split("@");
-  return domain !== "" && rest.length === 1 && rest[0] === domain && /^[^\s\p{C}]+$/u.test(local);
-}
-
-function foldCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+/** A channel that lists places takes messages only from these: one that names none is refused as well. */
+function decidePlace(
+  kind: "room" | "workspace",
+  place: string | undefined,
+  list: readonly string[] | undefined,
+  channel: string,
+): Refusal | undefined {
+  if (list === undefined || (place !== undefined && list.includes(place))) return undefined;
+  const field = `channels.${channel}.${kind}s`;
+  const message = `this channel takes messages from listed ${kind}s only: send one that is listed under ${field} as "${kind}"`;
+  return { control: "allowlists", reason: `${kind}_not_listed`, message, field };
 }

@@ -1,6 +1,7 @@
 // Control `least-privilege`, `review`: what a well-formed deployment file still gets wrong. Pure. Each finding names the
 // field and the fix; an `error` stops `check` and `deploy`, a `warning` is printed and goes on.
 import { decidePlan } from "../egress/destination.ts";
+import { lintPeople } from "./lint-people.ts";
 import { modelName } from "./model-name.ts";
 import type { Contract, Manifest } from "./schema.ts";
 import { findSqlFaults, sqlParameters } from "./sql-parameters.ts";
@@ -20,6 +21,7 @@ export function lintManifest(manifest: Manifest): Finding[] {
       Object.entries(tools).flatMap(([tool, contract]) => lintContract(`servers.${server}.tools.${tool}`, contract)),
     ),
     ...Object.entries(manifest.records).flatMap(([view, record]) => lintRecord(`records.${view}`, record)),
+    ...lintPeople(manifest),
     ...notEnforced(manifest),
   ];
 }
@@ -116,22 +118,11 @@ function lintRecord(field: string, record: Manifest["records"][string]): Finding
   return findings;
 }
 
-/**
- * What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. A second person
- * that would never be asked for is an error: whoever wrote it believes in it.
- */
-function notEnforced(manifest: Manifest): Finding[] {
-  const { limits, servers } = manifest;
-  const contracts = Object.entries(servers).flatMap(([server, { tools }]) =>
-    Object.entries(tools).map(([tool, { review }]) => ({ field: `servers.${server}.tools.${tool}.review`, review })),
-  );
-  const several = contracts.filter(({ review }) => (review?.count ?? 1) > 1);
-  const role = contracts.find(({ review }) => review !== undefined);
+/** What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. */
+function notEnforced({ limits }: Manifest): Finding[] {
   const read = "is read but not enforced by this version";
   return [
-    ...several.map(({ field }) => error(`${field}.count`, "this version asks one person: it cannot be more than 1")),
     ...(limits.messages_per_user === undefined ? [] : [warning("limits.messages_per_user", read)]),
     ...(limits.usd_per_day === undefined ? [] : [warning("limits.usd_per_day", read)]),
-    ...(role ? [warning(`${role.field}.by`, `${read}: whoever may approve on this host may decide`)] : []),
   ];
 }
