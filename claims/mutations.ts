@@ -14,6 +14,8 @@ export interface Mutation {
   readonly replace: string;
   /** The claim test that must go red: the one of this control in the register. */
   readonly claim: string;
+  /** Name of the test in it that must go red; only that one runs, beside those that show that it works at all. */
+  readonly red: string;
 }
 
 const runtime = { control: "runtime", claim: "claims/runtime.claim.test.ts" } as const;
@@ -25,6 +27,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...runtime,
     name: "a network of its own",
+    red: "a gate has no network but loopback, which leads nowhere",
     file: "src/host/supervisor/sandbox.ts",
     find: `"--unshare-net", `,
     replace: "",
@@ -32,6 +35,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...runtime,
     name: "an empty environment",
+    red: "a gate has no capability, cannot gain one, and has no environment",
     file: "src/host/supervisor/sandbox.ts",
     find: `"--clearenv", `,
     replace: `"--setenv", "TOKEN", "x", `,
@@ -39,6 +43,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...schemas,
     name: "strict messages",
+    red: "an unknown key is refused and named",
     file: "src/controls/wire/gate.ts",
     find: "export const messageRequest = z.strictObject({",
     replace: "export const messageRequest = z.object({",
@@ -46,6 +51,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...schemas,
     name: "strict decisions",
+    red: "a decision with an unknown key is refused and named",
     file: "src/controls/wire/gate.ts",
     find: "export const decisionRequest = z.strictObject({",
     replace: "export const decisionRequest = z.object({",
@@ -53,6 +59,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...schemas,
     name: "strict deployment files",
+    red: "a release whose manifest has an unknown key is refused, even with the right hash",
     file: "src/controls/manifest/schema.ts",
     find: "export const manifestSchema = z\n  .strictObject({",
     replace: "export const manifestSchema = z\n  .looseObject({",
@@ -60,6 +67,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...leastPrivilege,
     name: "bound arguments that the model cannot send",
+    red: "a bound argument sent by the model is refused",
     file: "src/controls/policy/decide.ts",
     find: "if (bound !== undefined) return",
     replace: "if (bound === null) return",
@@ -67,6 +75,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...leastPrivilege,
     name: "arguments checked against the pinned schema",
+    red: "a fraction of a cent is refused",
     file: "src/controls/policy/decide.ts",
     find: "schema.check(merged) ?? overMaximum",
     replace: "overMaximum",
@@ -74,6 +83,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...leastPrivilege,
     name: "limits of amounts",
+    red: "one cent over the limit is refused",
     file: "src/controls/policy/decide.ts",
     find: "if (value > bound) {",
     replace: "if (value > bound * 1e9) {",
@@ -81,6 +91,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...leastPrivilege,
     name: "bound parameters of record views, at the broker",
+    red: "a record parameter that the operator bound is refused at the door, without the gate's help",
     file: "src/host/broker/record-parameters.ts",
     find: "if (Object.hasOwn(record.bind, name)) {",
     replace: "if (record.bind === null) {",
@@ -88,6 +99,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...leastPrivilege,
     name: "only listed destinations, at the broker",
+    red: "a host that is not listed is refused at the door, without the gate's help",
     file: "src/controls/egress/destination.ts",
     find: "if (target.isListed) return allowed(",
     replace: "if (target !== null) return allowed(",
@@ -95,6 +107,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...runtime,
     name: "a gate that does not answer is ended",
+    red: "a gate that spins for ever is ended and started again, while its neighbour serves",
     file: "src/host/supervisor/part-times.ts",
     find: "  probeMs: 3000,",
     replace: "  probeMs: 3_000_000,",
@@ -102,6 +115,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...review,
     name: "an approval fits one action",
+    red: "an approval of another action than the held one is refused",
     file: "src/gate/ledger/review.ts",
     find: "if (row.actionHash !== decision.actionHash) {",
     replace: "if (row.actionHash === decision.by) {",
@@ -109,6 +123,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...review,
     name: "an approval expires",
+    red: "nobody's decision is a no: an expired call does not run and cannot be approved any more",
     file: "src/gate/ledger/call-store.ts",
     find: "where state in ('held', 'approved') and expires <= ? limit ?",
     replace: "where state in ('held', 'approved') and expires < 0 * ? limit ?",
@@ -116,6 +131,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...review,
     name: "a new release voids what was held",
+    red: "a new release voids what was held under the old one",
     file: "src/gate/ledger.ts",
     find: `const voided = this.#endAll(() => this.#calls.waiting(batch), "void");`,
     replace: "const voided = 0;",

@@ -55,7 +55,8 @@ function openTree(t: TestContext, files: Record<string, string> = {}): string {
 }
 
 function mutation(find: string, replace: string): Mutation {
-  return { control: "review", name: "the limit", file: "src/pay.ts", find, replace, claim: "claims/pay.claim.test.ts" };
+  const claimed = { claim: "claims/pay.claim.test.ts", red: "a large payment is refused" };
+  return { control: "review", name: "the limit", file: "src/pay.ts", find, replace, ...claimed };
 }
 
 const outcomes: readonly [string, string, string, "red" | "green" | "broken", RegExp][] = [
@@ -152,3 +153,10 @@ for (const [name, failures, broken, state] of judged) {
     assert.equal(judgeOff({ passed: [works], failed: failures.map(failing), skipped: [], broken }).state, state);
   });
 }
+
+test("a mutation that names the test it must fail is red by that test, and green by no other", async (t) => {
+  const named = (red: string) => runOff(openTree(t), { ...mutation("cents > 100", "cents > 1000"), red });
+  assert.equal((await named("a large payment is refused")).state, "red");
+  assert.equal((await named("a large payment is")).state, "green");
+  assert.equal((await named("a large payment (or two) is refused")).state, "green");
+});

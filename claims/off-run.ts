@@ -47,7 +47,8 @@ export async function runOff(root: string, mutation: Mutation): Promise<OffRun> 
     const problem = applyMutation(copy, mutation);
     if (problem !== null) return said("broken", problem);
     const { test, file } = limits;
-    const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true };
+    const only = [`^${worksAtAll}`, `^${RegExp.escape(mutation.red)}$`];
+    const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true, only };
     const { state, reason } = judgeOff(await runTests({ cwd: copy, concurrency: 1, ...own }, file + 5_000));
     return said(state, reason);
   } catch (thrown) {

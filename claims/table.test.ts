@@ -22,6 +22,7 @@ function off(state: OffRun["state"], change: Partial<OffRun["mutation"]> = {}): 
     find: "a",
     replace: "b",
     claim,
+    red: "unknown keys are refused",
     ...change,
   } as const;
   return { mutation, state, reason: "unknown keys are refused", ms: 1 };

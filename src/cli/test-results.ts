@@ -17,6 +17,8 @@ export interface TestRequest {
   readonly fileLimit: number;
   /** Ends each file when its tests have ended, whatever it left behind; without it, such a file runs into its limit. */
   readonly forceExit: boolean;
+  /** Regular expressions: only tests whose name matches one of them run. Left out, all do. */
+  readonly only?: readonly string[];
 }
 
 export interface TestPlace {

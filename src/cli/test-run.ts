@@ -4,7 +4,9 @@
 import { run } from "node:test";
 import type { TestEvent, TestRequest } from "./test-results.ts";
 
-const { cwd, files, concurrency, timeout, fileLimit, forceExit } = JSON.parse(process.argv[2] ?? "") as TestRequest;
+const { cwd, files, concurrency, timeout, fileLimit, forceExit, only } = JSON.parse(
+  process.argv[2] ?? "",
+) as TestRequest;
 // A run for each file, so that a file that hangs is given up alone and what the others found is not lost.
 const queue = files.values();
 await Promise.all(Array.from({ length: concurrency }, runFiles));
@@ -16,7 +18,8 @@ async function runFiles(): Promise<void> {
 
 async function runFile(path: string): Promise<void> {
   const signal = AbortSignal.timeout(fileLimit);
-  const events = run({ cwd, files: [path], timeout, forceExit, signal, isolation: "process" });
+  const names = only === undefined ? {} : { testNamePatterns: only.map((text) => new RegExp(text)) };
+  const events = run({ cwd, files: [path], timeout, forceExit, signal, isolation: "process", ...names });
   for await (const { type, data } of events) {
     if (type === "test:stderr") print({ kind: "stderr", file: path, text: data.message.slice(0, 4_000) });
     if ((type !== "test:pass" && type !== "test:fail") || data.details.type === "suite") continue;
