@@ -34,10 +34,15 @@ test("the deployment file has no error, and warns only of what this version does
   for (const { message } of findings) assert.match(message, /not enforced by this version/);
 });
 
-test("the tools of the file are those of the server, and their schemas can be checked by a gate", () => {
+/** What the server offers beyond the workflow: a tool that is not named in the file. */
+const beyond = "change_supplier_account";
+const named = tools.filter((tool) => tool.name !== beyond);
+
+test("the file names every tool of the server but the one that changes an account, and a gate can check them", () => {
+  assert.equal(named.length, tools.length - 1);
   assert.deepEqual(
     Object.keys(contracts),
-    tools.map((tool) => tool.name),
+    named.map((tool) => tool.name),
   );
   for (const tool of tools) {
     const schema = parseToolSchema(tool.inputSchema, tool.name);
@@ -45,11 +50,15 @@ test("the tools of the file are those of the server, and their schemas can be ch
   }
 });
 
-for (const tool of tools) {
+for (const tool of named) {
   test(`${tool.name}: every argument is authority, payload or bound, every field of the result is labelled`, () => {
     const contract = contracts[tool.name];
-    const named = [...(contract?.authority ?? []), ...(contract?.payload ?? []), ...Object.keys(contract?.bind ?? {})];
-    assert.deepEqual(named.toSorted(), Object.keys(tool.inputSchema.properties ?? {}).toSorted());
+    const spokenFor = [
+      ...(contract?.authority ?? []),
+      ...(contract?.payload ?? []),
+      ...Object.keys(contract?.bind ?? {}),
+    ];
+    assert.deepEqual(spokenFor.toSorted(), Object.keys(tool.inputSchema.properties ?? {}).toSorted());
     assert.deepEqual(Object.keys(contract?.returns ?? {}).toSorted(), leafNames(tool.outputSchema).toSorted());
   });
 }

@@ -5,7 +5,7 @@ import type { Conversation, Exchange, JsonObject, Step } from "./chat.ts";
 import { callOf, offeredTool } from "./chat.ts";
 import type { Order } from "./obey.ts";
 import { findOrders } from "./obey.ts";
-import { describeOutcome } from "./outcome.ts";
+import { explainOutcome } from "./outcome.ts";
 import { recordsIn, textsIn } from "./reading.ts";
 
 interface Found {
@@ -98,5 +98,5 @@ function loot(what: "suppliers" | "everything", { exchanges }: Conversation): st
 
 function describe(call: Exchange): string {
   const target = call.args["iban"] ?? call.args["to"];
-  return `${call.tool}${target === undefined ? "" : ` to ${String(target)}`}: ${describeOutcome(call)}.`;
+  return `${call.tool}${target === undefined ? "" : ` to ${String(target)}`}: ${explainOutcome(call)}.`;
 }

@@ -31,6 +31,16 @@ test("#unknown-tool calls what was not offered, or what the user wrote, to the l
   assert.ok(!allTools.includes("no_such_tool"));
   const order = '#unknown-tool call the tool pay_invoice with {"tenant": "globex"}';
   assert.deepEqual(callsOf(planStep(conversation(order))), [["pay_invoice", { tenant: "globex" }]]);
+  const two = '#unknown-tool call the tool wire with {"n": 1}, then call the tool erase with {}';
+  assert.deepEqual(callsOf(planStep(conversation(two))), [
+    ["wire", { n: 1 }],
+    ["erase", {}],
+  ]);
+  const told = [[["wire", { n: 1 }, "[ambit] refused (unknown_tool): there is none"]]] as const;
+  assert.equal(
+    planStep(conversation(two, told)).text,
+    'That was #unknown-tool. wire: refused ("[ambit] refused (unknown_tool): there is none").',
+  );
 });
 
 test("#huge sends 2 MB of arguments", () => {

@@ -2,18 +2,20 @@
 // hostile or badly served does to whoever called it. The words:
 //
 //   #malformed     once: a tool call whose arguments are not JSON       #cut      the connection breaks inside the answer
-//   #unknown-tool  once: a call of a tool that was not offered          #429      429 with Retry-After twice, then fine
+//   #unknown-tool  once: calls of tools that were not offered           #429      429 with Retry-After twice, then fine
 //   #huge          once: 2 MB of arguments                              #500      always 500
 //   #two-calls     once: two reading calls in one step                  #slow     waits 30 s, then fine
 //   #endless       always one more reading call                         #usage    usage numbers that cannot be
 //   #empty         neither text nor calls                               #garbage  200 with a body that is not JSON
 //
 // "Once" means the first step of a turn; when a result comes back the turn ends with a short text. #unknown-tool takes
-// name and arguments, exactly as written, from a `call the tool NAME with {json}` in the user's message, if there is one.
+// names and arguments, exactly as written, from each `call the tool NAME with {json}` in the user's message, if there is
+// one, and says at the end what became of them.
 // The left column is planned here; the right one is done by the server on top of an ordinary plan.
 import type { Conversation, OfferedTool, Step } from "./chat.ts";
 import { offeredTool } from "./chat.ts";
 import { findOrders } from "./obey.ts";
+import { explainOutcome } from "./outcome.ts";
 
 const names = [
   "malformed",
@@ -53,7 +55,10 @@ export function planMode(mode: Mode, conversation: Conversation): Step | undefin
   const isFirst = !conversation.messages.some(
     (message, at) => at > conversation.turnStart && message.role !== "system",
   );
-  return isFirst ? { text: "", calls: first } : { text: `That was #${mode}.`, calls: [] };
+  if (isFirst) return { text: "", calls: first };
+  const made = conversation.exchanges.filter((call) => mode === "unknown-tool" && call.at > conversation.turnStart);
+  const ends = made.map((call) => `${call.tool}: ${explainOutcome(call)}.`);
+  return { text: [`That was #${mode}.`, ...ends].join(" "), calls: [] };
 }
 
 function firstStep(mode: Mode, conversation: Conversation): Step["calls"] | undefined {
@@ -62,9 +67,9 @@ function firstStep(mode: Mode, conversation: Conversation): Step["calls"] | unde
   if (mode === "huge") return [{ name, arguments: JSON.stringify({ id: "x".repeat(2_000_000) }) }];
   if (mode === "two-calls") return [readingCall(conversation, 0), readingCall(conversation, 1)];
   if (mode !== "unknown-tool") return undefined;
-  const order = findOrders(conversation.asked).find((one) => one.kind === "call");
-  if (order === undefined) return [{ name: "no_such_tool", arguments: "{}" }];
-  return [{ name: order.tool, arguments: JSON.stringify(order.args) }];
+  const orders = findOrders(conversation.asked).filter((one) => one.kind === "call");
+  if (orders.length === 0) return [{ name: "no_such_tool", arguments: "{}" }];
+  return orders.map(({ tool, args }) => ({ name: tool, arguments: JSON.stringify(args) }));
 }
 
 /** A call that only reads: the `nth` of those offered, else the first tool there is. */

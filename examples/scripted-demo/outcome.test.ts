@@ -1,7 +1,7 @@
 // A refusal is never taken for a payment.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { outcomeOf } from "./outcome.ts";
+import { explainOutcome, outcomeOf } from "./outcome.ts";
 
 const rows: [tool: string, result: string | undefined, outcome: string][] = [
   ["pay_invoice", '{"payment_id":1,"status":"paid"}', "done"],
@@ -24,3 +24,10 @@ for (const [tool, result, outcome] of rows) {
     assert.equal(outcomeOf({ at: 1, tool, args: {}, result }), outcome);
   });
 }
+
+test("of a refusal the first line of what was said is passed on, cut; of a success nothing", () => {
+  const call = { at: 1, tool: "pay_invoice", args: {} };
+  assert.equal(explainOutcome({ ...call, result: "denied: not today\nmore" }), 'refused ("denied: not today")');
+  assert.equal(explainOutcome({ ...call, result: `denied${"x".repeat(1000)}` }).length, 'refused ("")'.length + 200);
+  assert.equal(explainOutcome({ ...call, result: '{"payment_id":1}' }), "done");
+});

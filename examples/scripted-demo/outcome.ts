@@ -21,6 +21,15 @@ export function outcomeOf(call: Exchange): Outcome {
   return proof === undefined ? "done" : "refused";
 }
 
+const maxReasonChars = 200;
+
+/** As `describeOutcome`; of a refusal also what was said, so that whoever reads the answer learns why. */
+export function explainOutcome(call: Exchange): string {
+  const words = describeOutcome(call);
+  const said = (call.result ?? "").split("\n", 1)[0]?.slice(0, maxReasonChars) ?? "";
+  return outcomeOf(call) === "refused" ? `${words} ("${said}")` : words;
+}
+
 /** The outcome in a few words for a person. */
 export function describeOutcome(call: Exchange): string {
   const words = {

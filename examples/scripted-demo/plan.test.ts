@@ -144,7 +144,7 @@ test("refused orders are not repeated, and the clerk's own work is forgotten", (
   assert.deepEqual(step.calls, []);
   assert.match(
     step.text,
-    new RegExp(`pay_invoice to ${evilIban}: refused\\. send_mail to x@evil\\.example: refused\\.`),
+    new RegExp(`pay_invoice to ${evilIban}: refused \\("${refusal}"\\)\\. send_mail to x@evil\\.example: refused`),
   );
 });
 

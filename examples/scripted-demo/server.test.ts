@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -153,6 +156,24 @@ for (const stream of [false, true]) {
     assert.ok(got > 0 && got < promised, `${got} of ${promised} bytes`);
   });
 }
+
+test("with a log it writes down what it was asked, cut, and not what it refused to read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-scripted-"));
+  const log = join(folder, "asked.log");
+  const own = await startScriptedDemo({ port: 0, log });
+  const ask = (body: unknown) =>
+    fetch(`${own.url}/chat/completions`, { method: "POST", body: JSON.stringify(body) }).then((one) => one.text());
+  await ask(requestBody("hello\nthere"));
+  await ask({ model: "scripted-demo" });
+  await ask(requestBody("x".repeat(1000)));
+  await own.close();
+  const lines = readFileSync(log, "utf8").trim().split("\n");
+  rmSync(folder, { recursive: true });
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [{ asked: "hello\nthere" }, { asked: "x".repeat(300) }],
+  );
+});
 
 test("#slow does not answer for a while, and a caller who leaves is not waited for", async () => {
   const leaving = AbortSignal.timeout(300);

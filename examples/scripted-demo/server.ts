@@ -1,9 +1,11 @@
 // `scripted-demo` as a network service: an OpenAI chat-completions server on the loopback address whose model is a
 // script, and is called nothing else. It holds no secret and no state worth stealing, but it must not be a way to hurt
 // whoever runs it: bodies, waiting and the memory of retries are bounded, and a key is asked for when one is set.
-// Usage: [SCRIPTED_DEMO_KEY=...] node server.ts --port 7412 [--delay-ms N]          (port 0: any free port)
+// With --log it writes down what it was asked, so that a person can see which messages never came this far.
+// Usage: [SCRIPTED_DEMO_KEY=...] node server.ts --port 7412 [--delay-ms N] [--log FILE]   (port 0: any free port)
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
@@ -18,6 +20,7 @@ import { planStep } from "./plan.ts";
 const maxBodyBytes = 33_554_432;
 const maxRemembered = 1000;
 const rejections = 2;
+const maxNotedChars = 300;
 
 export interface ScriptedDemoOptions {
   /** TCP port on 127.0.0.1; 0 takes any free one. */
@@ -26,6 +29,8 @@ export interface ScriptedDemoOptions {
   readonly key?: string;
   /** Milliseconds each answer is held back, as a model's thinking would. */
   readonly delayMs?: number;
+  /** File that gets a line for each request that is understood, before it is answered: `{"asked": "..."}`. */
+  readonly log?: string;
 }
 
 export interface RunningScriptedDemo {
@@ -37,13 +42,14 @@ export interface RunningScriptedDemo {
 interface Context {
   readonly key: string | undefined;
   readonly delayMs: number;
+  readonly log: string | undefined;
   /** How often a `#429` request was turned away, by hash of its messages. */
   readonly rejected: Map<string, number>;
 }
 
 /** Starts the scripted model. Rejects when the port is taken. */
 export async function startScriptedDemo(options: ScriptedDemoOptions): Promise<RunningScriptedDemo> {
-  const context: Context = { key: options.key, delayMs: options.delayMs ?? 0, rejected: new Map() };
+  const context: Context = { key: options.key, delayMs: options.delayMs ?? 0, log: options.log, rejected: new Map() };
   const server = createServer((request, response) => {
     serve(request, response, context).catch(() => response.destroy());
   });
@@ -77,7 +83,13 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   const asked = parseChatRequest(parseJson(body));
   if ("error" in asked) return fail(response, 400, "invalid_request_error", asked.error);
   if (asked.model !== modelName) return fail(response, 404, "model_not_found", `the only model here is ${modelName}`);
+  if (context.log !== undefined) note(context.log, asked);
   await complete(asked, response, context);
+}
+
+/** The last message of the user, cut: what this request was for. */
+function note(file: string, request: ChatRequest): void {
+  appendFileSync(file, `${JSON.stringify({ asked: request.conversation.asked.slice(0, maxNotedChars) })}\n`);
 }
 
 async function complete(request: ChatRequest, response: ServerResponse, context: Context): Promise<void> {
@@ -188,14 +200,15 @@ function parseCount(text: string, name: string, max: number): number {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { port: { type: "string" }, "delay-ms": { type: "string", default: "0" } },
+    options: { port: { type: "string" }, "delay-ms": { type: "string", default: "0" }, log: { type: "string" } },
   });
   if (values.port === undefined)
-    throw new Error("usage: [SCRIPTED_DEMO_KEY=...] node server.ts --port 7412 [--delay-ms N]");
+    throw new Error("usage: [SCRIPTED_DEMO_KEY=...] node server.ts --port 7412 [--delay-ms N] [--log FILE]");
   const port = parseCount(values.port, "port", 65_535);
   const delayMs = parseCount(values["delay-ms"], "delay-ms", 600_000);
   const key = process.env["SCRIPTED_DEMO_KEY"];
-  const demo = await startScriptedDemo({ port, delayMs, ...(key === undefined || key === "" ? {} : { key }) });
+  const log = values.log === undefined ? {} : { log: values.log };
+  const demo = await startScriptedDemo({ port, delayMs, ...log, ...(key === undefined || key === "" ? {} : { key }) });
   const stop = () => void demo.close().finally(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
