@@ -41,6 +41,13 @@ export class ChannelClient {
     }
   }
 
+  /** Sends a body as it is, once, and returns the answer as it came: how a caller who is refused sees it. */
+  async post(body: unknown): Promise<{ status: number; headers: Headers; body: unknown }> {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${this.#token}` };
+    const response = await fetch(`${this.#base}/messages`, { method: "POST", headers, body: JSON.stringify(body) });
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  }
+
   #post(text: string, thread: string | undefined, key: string, extra: Record<string, string>): Promise<unknown> {
     const body = JSON.stringify({ user: this.#user, text, ...(thread === undefined ? {} : { thread }) });
     const headers = { "content-type": "application/json", "idempotency-key": key, ...extra };

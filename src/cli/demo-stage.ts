@@ -1,18 +1,14 @@
 // The stage of the demo: a real ERP on its own SQLite file, the scripted model (or a real one), Ambit, and the payables
 // clerk deployed between them. Everything is a process of its own and dies with this one.
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
-import type { z } from "zod";
-import type { deployAnswer } from "../controls/wire/control.ts";
-import { CommandError } from "./arguments.ts";
-import { ChannelClient } from "./channel-client.ts";
-import { endChild, root, spawnTied, waitReady } from "./child.ts";
+import type { ChannelClient } from "./channel-client.ts";
+import { endChild, spawnTied, waitReady } from "./child.ts";
+import { deployClerk, type Clerk, type ClerkOffice, type Edit } from "./demo-clerk.ts";
 import { startHost, type RunningHost } from "./host-process.ts";
-import { askControl } from "./control.ts";
-import { loadRelease } from "./load-release.ts";
 
 export interface RealModel {
   readonly baseUrl: string;
@@ -44,15 +40,25 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-const example = `${root}examples/payables-clerk/`;
+export interface DemoStage extends Stage {
+  /** The clerk as the example has it. */
+  readonly clerk: Clerk;
+  /** Another clerk beside it, from the example's file with some words changed; or a new release of `known`. */
+  deploy(name: string, edits: readonly Edit[], known?: Clerk): Promise<Clerk>;
+  /** What the scripted model was asked so far, by its own account: the last message of the user at each request. */
+  asked(): string[];
+}
+
 const readyMs = 30_000;
 
 /** Sets the stage; when something cannot be started, everything that was is ended again. */
-export async function setStage(options: StageOptions): Promise<Stage> {
+export async function setStage(options: StageOptions): Promise<DemoStage> {
   const folder = mkdtempSync(join(tmpdir(), "ambit-demo-"));
   // The broker reads the record views' file under its own user id.
   chmodSync(folder, 0o755);
   const erpFile = join(folder, "erp.sqlite");
+  const modelLog = join(folder, "model.log");
+  writeFileSync(modelLog, "");
   const ended: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
   const stop = async () => {
     for (const end of ended.reverse()) await end();
@@ -70,7 +76,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     });
     const scripted = options.model
       ? undefined
-      : start("examples/scripted-demo/server.ts", ["--port", "0"], { SCRIPTED_DEMO_KEY: modelKey });
+      : start("examples/scripted-demo/server.ts", ["--port", "0", "--log", modelLog], { SCRIPTED_DEMO_KEY: modelKey });
     const [host, erpReady, modelReady] = await Promise.all([
       startHost({ state: options.state, listen: options.listen }, options.log).then((running) => {
         ended.push(() => running.stop());
@@ -79,23 +85,16 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       waitReady(erp, "the demo's ERP", readyMs),
       scripted ? waitReady(scripted, "the scripted model", readyMs) : undefined,
     ]);
-    const file = writeDeployment(folder, erpReady.url, modelReady?.url ?? "", options.model);
-    const { release } = loadRelease(file);
-    const { name } = release.manifest;
-    const asked = (method: string, path: string, extra: { body?: unknown; raw?: string }) =>
-      hostRequest(options.state, method, path, extra);
-    await asked("PUT", `/v1/deployments/${name}/secrets/erp`, { raw: erpToken });
-    await asked("PUT", `/v1/deployments/${name}/secrets/model`, { raw: modelKey });
-    const answer = (await asked("PUT", `/v1/deployments/${name}`, { body: { release } })) as z.infer<
-      typeof deployAnswer
-    >;
-    const { token } = answer;
-    if (token === null)
-      throw new CommandError(`${name} is deployed on ${options.state} already; give the demo an empty --state DIR`);
+    const office: ClerkOffice = {
+      ...{ folder, state: options.state, url: host.url, secrets: { erp: erpToken, model: modelKey } },
+      addressed: (text) => withAddresses(text, erpReady.url, modelReady?.url ?? "", options.model),
+    };
+    const clerk = await deployClerk(office);
+    const { name, token, client, ask } = clerk;
     return {
-      ...{ name, url: host.url, token, erpFile, host, stop, obeys: options.model === undefined },
-      client: new ChannelClient(host.url, name, token, "amy@acme.example"),
-      ask: (method, path, body) => asked(method, `/v1/deployments/${name}/gate/${path}`, { body }) as Promise<never>,
+      ...{ name, url: host.url, token, erpFile, host, stop, obeys: options.model === undefined, client, ask, clerk },
+      deploy: (other, edits, known) => deployClerk(office, other, edits, known),
+      asked: () => readLog(modelLog),
     };
   } catch (thrown) {
     await stop();
@@ -104,30 +103,17 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 }
 
 /** The example's own deployment file with the addresses of this run. */
-function writeDeployment(folder: string, erpUrl: string, modelUrl: string, model: RealModel | undefined): string {
+function withAddresses(text: string, erpUrl: string, modelUrl: string, model: RealModel | undefined): string {
   const wanted = model ? new URL(model.baseUrl) : new URL(modelUrl);
   const port = wanted.port || (wanted.protocol === "https:" ? "443" : "80");
-  const text = readFileSync(`${example}agent.yaml`, "utf8")
+  return text
     .replaceAll("127.0.0.1:7411", new URL(erpUrl).host)
     .replace("http://127.0.0.1:7412/v1", (model?.baseUrl ?? modelUrl).replace(/\/$/, ""))
     .replaceAll("127.0.0.1:7412", `${wanted.hostname}:${port}`)
     .replace(/name: scripted-demo.*/, `name: ${JSON.stringify(model?.name ?? "scripted-demo")}`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "agent.yaml"), text);
-  writeFileSync(join(folder, "instructions.md"), readFileSync(`${example}instructions.md`));
-  return join(folder, "agent.yaml");
 }
 
-async function hostRequest(
-  state: string,
-  method: string,
-  path: string,
-  extra: { body?: unknown; raw?: string },
-): Promise<unknown> {
-  const answer = await askControl(state, method, path, extra);
-  if (answer.status < 400) return answer.body;
-  const problem = answer.body as { detail?: string; field?: string } | undefined;
-  throw new CommandError(
-    `${problem?.field ? `${problem.field}: ` : ""}${problem?.detail ?? `the host answered ${answer.status}`}`,
-  );
+function readLog(file: string): string[] {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => String((JSON.parse(line) as { asked: unknown }).asked));
 }

@@ -2,14 +2,17 @@
 // tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { askControl } from "./control.ts";
 import { findFreeAddress } from "./free-port.ts";
-import { scenes, type SceneResult } from "./demo-scenes.ts";
-import { setStage, type RealModel, type Stage } from "./demo-stage.ts";
+import type { Ending, Scene, SceneResult } from "./demo-scene.ts";
+import { sceneGroups } from "./demo-scenes.ts";
+import { setStage, type DemoStage, type RealModel, type Stage } from "./demo-stage.ts";
 
 const usage = "demo [--once] [--json] [--listen HOST:PORT] [--base-url URL --model NAME]   (key in AMBIT_MODEL_KEY)";
+
+const width = 80;
 
 export async function runDemo(args: string[]): Promise<number> {
   const flags = { once: "switch", listen: "text", "base-url": "text", model: "text" } as const;
@@ -43,19 +46,43 @@ export async function runDemo(args: string[]): Promise<number> {
   }
 }
 
-async function playAll(stage: Stage, json: boolean, say: (text: string) => void): Promise<SceneResult[]> {
+/** Plays what this model can play, in order; nothing that goes wrong in one scene keeps the next from being played. */
+async function playAll(stage: DemoStage, json: boolean, say: (text: string) => void): Promise<SceneResult[]> {
   const results: SceneResult[] = [];
-  for (const scene of scenes) {
-    say(`\n${scene.title}`);
-    const result = await scene.play(stage, (text) => say(`  ${text}`));
-    results.push(result);
-    if (json) console.log(JSON.stringify(result));
-    else
-      say(
-        `  the ERP's own file: ${result.observed}\n  ${result.ok ? "as it must be" : `NOT as it must be: ${result.expected}`}`,
-      );
+  for (const { heading, scenes } of sceneGroups) {
+    const playable = scenes.filter((scene) => stage.obeys || scene.anyModel);
+    if (playable.length > 0) say(`\n${heading.toUpperCase()}`);
+    for (const scene of playable) {
+      say(`\n${fold(`${scene.name}: ${scene.title}`, "")}`);
+      const { expected, observed, ok, world } = await play(scene, stage, (text) => say(fold(text, "  ")));
+      results.push({ scene: scene.name, expected, observed, ok });
+      if (json) console.log(JSON.stringify(results.at(-1)));
+      else if (ok) say(fold(`In the ERP's own file: ${world}. As it must be.`, "  "));
+      else say(fold(`NOT as it must be. Expected: ${expected}. Observed: ${observed}.`, "  "));
+    }
   }
+  if (!stage.obeys) say("\nThe other scenes need a model that does whatever it reads: leave --base-url out.");
   return results;
+}
+
+async function play(scene: Scene, stage: DemoStage, say: (text: string) => void): Promise<Ending> {
+  try {
+    return await scene.play(stage, say);
+  } catch (thrown) {
+    if (!(thrown instanceof CommandError)) throw thrown;
+    return { expected: "the scene is played to its end", observed: thrown.message, ok: false, world: "" };
+  }
+}
+
+/** Folds a paragraph at spaces to lines of 80 characters, each with this indentation. */
+function fold(text: string, indent: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(indent + word);
+  }
+  return lines.join("\n");
 }
 
 function invite(stage: Stage, state: string): void {
@@ -64,7 +91,8 @@ It stays up until you press Ctrl-C. In another terminal:
   export AMBIT_TOKEN=${stage.token}
   ./ambit chat ${stage.name} "What invoices are open?" --user amy@acme.example --state ${state}
   ./ambit chat ${stage.name} "Please process message msg_1002" --user amy@acme.example --state ${state}
-  ./ambit approvals ls ${stage.name} --state ${state}`);
+  ./ambit approvals ls ${stage.name} --state ${state}
+The deployment files of the scenes, and the ERP's own file, lie in ${dirname(stage.erpFile)}.`);
 }
 
 function realModel(line: Line): RealModel | undefined {
