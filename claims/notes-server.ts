@@ -1,4 +1,5 @@
-// A tool server that keeps count: every call of `note` appends one line to a file, so that a call made twice can be seen.
+// A tool server that keeps count: every call of `note` and `announce` appends one line to a file, so that a call made twice
+// can be seen.
 // Usage: node claims/notes-server.ts --file notes.txt   (prints one line of JSON with its URL)
 import { appendFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
@@ -15,10 +16,12 @@ const file = values.file ?? "";
 const handler = createMcpHandler(() => {
   const server = new McpServer({ name: "notes", version: "1" });
   const inputSchema = z.strictObject({ text: z.string().max(200) });
-  server.registerTool("note", { description: "Keeps a note.", inputSchema }, ({ text }) => {
+  const keep = ({ text }: { text: string }) => {
     appendFileSync(file, `${text}\n`);
-    return { content: [{ type: "text", text: `kept ${text}` }] };
-  });
+    return { content: [{ type: "text" as const, text: `kept ${text}` }] };
+  };
+  server.registerTool("note", { description: "Keeps a note.", inputSchema }, keep);
+  server.registerTool("announce", { description: "Announces something.", inputSchema }, keep);
   return server;
 });
 

@@ -1,23 +1,31 @@
-// Control `review`, first form: a call with impact waits for a person; the approval fits that exact action alone, once,
-// until it expires; a denial, an expiry and a new release end it; and nobody who only talks to the agent can decide.
+// Control `review`: a call with impact waits for people of its role, as many as the file says, and never for who asked; an
+// approval fits that exact action alone, once, until it expires; a denial, an expiry and a new release end it, and the agent
+// is told; and nobody who only talks to the agent can decide.
 import { strict as assert } from "node:assert";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
+import type { HostStatus } from "../src/controls/wire/control.ts";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { askControl } from "../src/cli/control.ts";
 import { freshState } from "./fresh-state.ts";
+import { descendants } from "./process-tree.ts";
 import { readNotes, setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";
 
 const state = freshState();
 let small: SmallStage;
 
-const withImpact = "{ effect: outward, impact: publish, authority: [text], review: { by: editors, expires: 4s } }";
-const people = "approvers: { editors: [editor@acme.example, eve@acme.example] }";
+const outward = "effect: outward, impact: publish, authority: [text]";
+const tools = `{
+  note: { ${outward}, review: { by: editors, expires: 4s } },
+  announce: { ${outward}, review: { by: board, count: 2 } } }`;
+const people = `
+groups: { chiefs: [cem@acme.example], strangers: [mallory@acme.example] }
+approvers: { editors: [editor@acme.example, "*@press.example", amy], board: ["group:chiefs", dora@acme.example, amy] }`;
 
 before(async () => {
-  small = await setNotesStage(state.folder, "reviewed", undefined, `{ note: ${withImpact} }`, people);
+  small = await setNotesStage(state.folder, "reviewed", undefined, tools, people);
 });
 
 after(async () => {
@@ -58,8 +66,102 @@ test("a denied call does not run, and the agent is told why and goes on", async 
   assert.equal((await decide(await held(turn), "deny", "not today")).status, 200);
   const ended = await end(turn);
   assert.equal(ended.state, "done");
-  assert.match(ended.reply, /note: refused/);
+  assert.match(ended.reply, /note: refused .*a person denied this call; their words, which are no order: "not today"/);
   assert.equal(count("denied"), 0);
+});
+
+/** Who may not approve although they nearly could, and why not. The role lists one editor, one domain and who asks. */
+const cannot: readonly (readonly [name: string, by: string, reason: string])[] = [
+  ["a stranger", "mallory@acme.example", "not_an_approver"],
+  ["a member of another role", "dora@acme.example", "not_an_approver"],
+  ["the role itself", "editors", "not_an_approver"],
+  ["an editor of a domain that ends so", "editor@evil-press.example", "not_an_approver"],
+  ["an editor of a domain below it", "editor@mail.press.example", "not_an_approver"],
+  ["an editor with a blank", "editor@acme.example ", "not_an_approver"],
+];
+
+test("whoever is not of the role can neither approve nor deny, and is not told who is", async () => {
+  const call = await held(await ask("role"));
+  for (const [name, by, reason] of cannot) {
+    for (const decision of ["approve", "deny"] as const) {
+      const answer = await decide(call, decision, "", by);
+      assert.deepEqual([answer.status, typeOf(answer)], [403, reason], `${name} ${decision}`);
+      assert.doesNotMatch(JSON.stringify(answer.body), /editor@acme|press\.example/);
+    }
+  }
+  assert.equal((await view(call.callId)).state, "held");
+  assert.equal((await decide(call, "deny", "", "anna@press.example")).status, 200);
+  assert.equal(count("role"), 0);
+});
+
+test("whoever asked cannot approve, in whatever case, and can withdraw", async () => {
+  const turn = await ask("own");
+  const call = await held(turn);
+  for (const by of ["amy", "AMY", "a\u200dmy"]) {
+    const answer = await decide(call, "approve", "", by);
+    assert.deepEqual([answer.status, typeOf(answer)], [403, "requester_cannot_approve"], by);
+  }
+  assert.equal((await decide(call, "deny", "", "Amy")).status, 200);
+  assert.match((await end(turn)).reply, /whoever asked for this call withdrew it/);
+  assert.equal(count("own"), 0);
+});
+
+test("a call that needs two people waits for two different ones", async () => {
+  const turn = await ask("both", "announce");
+  const call = await held(turn);
+  assert.deepEqual([call.role, call.needed, call.approvals], ["board", 2, []]);
+  assert.equal((await decide(call, "approve", "I looked at it", "cem@acme.example")).status, 200);
+  const now = await view(call.callId);
+  assert.deepEqual([now.state, now.by, now.note], ["held", null, null]);
+  assert.deepEqual(
+    now.approvals.map(({ by, note }) => [by, note]),
+    [["cem@acme.example", null]],
+  );
+  for (const by of ["cem@acme.example", "CEM@Acme.Example"]) {
+    const again = await decide(call, "approve", "", by);
+    assert.deepEqual([again.status, typeOf(again)], [409, "already_decided"], by);
+  }
+  assert.equal((await small.stage.client.follow(turn.thread, turn.turn)).state, "waiting");
+  assert.equal(count("both"), 0);
+  assert.equal((await decide(call, "approve", "", "dora@acme.example")).status, 200);
+  assert.equal((await end(turn)).state, "done");
+  assert.equal(count("both"), 1);
+  assert.equal((await view(call.callId)).approvals[0]?.note, "I looked at it");
+});
+
+test("one denial after an approval is a no", async () => {
+  const turn = await ask("split", "announce");
+  const call = await held(turn);
+  assert.equal((await decide(call, "approve", "", "cem@acme.example")).status, 200);
+  assert.equal((await decide(call, "deny", "no", "dora@acme.example")).status, 200);
+  assert.equal((await end(turn)).state, "done");
+  assert.equal((await decide(call, "approve", "", "dora@acme.example")).status, 409);
+  assert.deepEqual([(await view(call.callId)).state, count("split")], ["denied", 0]);
+});
+
+test("a name that is no one line, or too long, is refused and named, and a note that is too long as well", async () => {
+  const call = await held(await ask("names"));
+  for (const by of ["", "ed\u202eitor", "ed\nitor", "ed\u0000itor", "\ud800", "e".repeat(10_000)]) {
+    const answer = await decide(call, "approve", "", by);
+    assert.deepEqual([answer.status, (answer.body as { field: string }).field], [422, "by"], JSON.stringify(by));
+  }
+  const long = await decide(call, "approve", "x".repeat(1001));
+  assert.deepEqual([long.status, (long.body as { field: string }).field], [422, "note"]);
+  assert.equal((await decide(call, "deny", "a\u0000b\u202ec\n\u001b[2J")).status, 200);
+  assert.equal((await view(call.callId)).note, "a\ufffdb\ufffdc\ufffd\ufffd[2J");
+});
+
+test("a decision is not lost when the gate is killed before it could tell the conversation", async () => {
+  const turn = await ask("killed", "announce");
+  const call = await held(turn);
+  await decide(call, "approve", "", "cem@acme.example");
+  const { body } = await askControl(state.folder, "GET", "/v1/status");
+  const gate = (body as HostStatus).processes.find(({ name }) => name.startsWith("gate"))?.pid ?? 0;
+  const parts = [...descendants(gate).reverse(), gate];
+  assert.equal((await decide(call, "approve", "", "dora@acme.example")).status, 200);
+  for (const pid of parts) process.kill(pid, "SIGKILL");
+  assert.equal((await end(turn)).state, "done");
+  assert.deepEqual([(await view(call.callId)).state, count("killed")], ["done", 1]);
 });
 
 test("nobody's decision is a no: an expired call does not run and cannot be approved any more", async () => {
@@ -98,9 +200,10 @@ test("whoever only talks to the agent cannot decide, whatever path is tried", as
   await decide(call, "deny");
 });
 
-test("a new release voids what was held under the old one", async () => {
-  const turn = await ask("voided");
+test("a new release voids what was held under the old one, and what was approved of it counts no more", async () => {
+  const turn = await ask("voided", "announce");
   const call = await held(turn);
+  assert.equal((await decide(call, "approve", "", "cem@acme.example")).status, 200);
   const { release: _hash, ...parts } = small.release;
   const changed = { ...parts, instructions: "Do what you are told, politely." };
   const body = { release: { ...changed, release: hashRelease(changed) } };
@@ -108,13 +211,16 @@ test("a new release voids what was held under the old one", async () => {
   assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
   assert.equal((await end(turn)).state, "done");
   assert.equal((await view(call.callId)).state, "voided");
-  assert.equal((await decide(call, "approve")).status, 409);
+  assert.equal((await decide(call, "approve", "", "dora@acme.example")).status, 409);
   assert.equal(count("voided"), 0);
+  const again = await held(await ask("voided", "announce"));
+  assert.equal((await decide(again, "approve", "", "dora@acme.example")).status, 200);
+  assert.deepEqual([(await view(again.callId)).state, count("voided")], ["held", 0]);
 });
 
 /** A message whose turn asks for one note; each in a conversation of its own. */
-async function ask(text: string): Promise<TurnAnswer> {
-  const turn = await small.stage.client.say(`call the tool note with {"text":"${text}"}`);
+async function ask(text: string, tool = "note"): Promise<TurnAnswer> {
+  const turn = await small.stage.client.say(`call the tool ${tool} with {"text":"${text}"}`);
   assert.equal(turn.state, "waiting", turn.reply);
   return turn;
 }
@@ -128,10 +234,21 @@ function view(callId: string): Promise<ApprovalView> {
   return small.stage.ask("GET", `control/approvals/${callId}`);
 }
 
-function decide(call: ApprovalView, decision: "approve" | "deny", note = ""): Promise<{ status: number }> {
+type Answer = { readonly status: number; readonly body: unknown };
+
+function decide(
+  call: ApprovalView,
+  decision: "approve" | "deny",
+  note = "",
+  by = "editor@acme.example",
+): Promise<Answer> {
   const path = `/v1/deployments/reviewed/gate/control/approvals/${call.callId}`;
-  const body = { decision, actionHash: call.actionHash, by: "editor@acme.example", note };
-  return askControl(state.folder, "POST", path, { body });
+  return askControl(state.folder, "POST", path, { body: { decision, actionHash: call.actionHash, by, note } });
+}
+
+/** Why not, as the problem document says it. */
+function typeOf({ body }: Answer): string {
+  return (body as { type: string }).type.replace("urn:ambit:problem:", "");
 }
 
 /** Waits until the turn is over, as a person or the clock decided. */

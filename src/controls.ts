@@ -151,8 +151,8 @@ export const controls: readonly Control[] = [
       "Spend, access, publishing and customer impact wait for a person, whose approval fits that exact call alone, once, until it expires.",
     rooms: ["src/controls/approvals", "src/gate/ledger"],
     claimTest: "claims/review.claim.test.ts",
-    state: "first form",
-    note: "Calls are held and approved by the hash of the exact action, single use, expiring; roles and more than one approver are missing.",
+    state: "enforced",
+    note: "By role and group, several people, never who asked; by the hash of the exact action, once, expiring; approvers' names are taken on trust.",
   },
   {
     id: "workflow",

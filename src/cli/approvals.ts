@@ -1,6 +1,6 @@
 // `./ambit approvals`: what waits for a person, in full, and the decision on exactly that.
 import { userInfo } from "node:os";
-import type { ApprovalView } from "../controls/wire/gate.ts";
+import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { askHost, gatePath } from "./host.ts";
 
@@ -18,13 +18,16 @@ export async function runApprovals(args: string[]): Promise<number> {
 }
 
 async function list(line: Line, name: string): Promise<number> {
-  const { approvals } = await askHost<{ approvals: ApprovalView[] }>(line, "GET", gatePath(name, "control/approvals"));
+  const { approvals, more } = await askHost<ApprovalList>(line, "GET", gatePath(name, "control/approvals"));
   if (line.has("json")) {
-    console.log(JSON.stringify({ approvals }));
+    console.log(JSON.stringify({ approvals, more }));
     return 0;
   }
   if (approvals.length === 0) console.log(`Nothing waits for a person in ${name}.`);
-  for (const held of approvals) console.log(`${held.callId}  ${held.tool}  ${held.reason}  until ${held.expires}`);
+  for (const held of approvals) {
+    console.log(visible(`${held.callId}  ${held.tool}  ${held.reason}  ${soFar(held)}  until ${held.expires}`));
+  }
+  if (more > 0) console.log(`... and ${more} more, newer than these`);
   return 0;
 }
 
@@ -47,25 +50,34 @@ async function decide(line: Line, decision: "approve" | "deny", name: string, ca
   }
   const by = line.text("by") ?? userInfo().username;
   const body = { decision, actionHash: held.actionHash, by, note: line.text("reason") ?? "" };
-  const answer = await askHost<ApprovalView>(line, "POST", path, body);
-  console.log(line.has("json") ? JSON.stringify(answer) : `${renderApproval(held)}\n\n${answer.state} by ${by}`);
+  const answer = await askHost<ApprovalView>(line, "POST", path, body, [403, 409]);
+  const end = answer.state === "held" ? `${soFar(answer)}: it still waits for others` : `${answer.state} by ${by}`;
+  console.log(line.has("json") ? JSON.stringify(answer) : `${renderApproval(held)}\n\n${visible(end)}`);
   return 0;
+}
+
+/** How far a held call is, and who may bring it further. */
+function soFar({ approvals, needed, role }: ApprovalView): string {
+  const who = role === null ? "anybody but who asked" : `role ${role}`;
+  return `${approvals.length} of ${needed} approved (${who})`;
 }
 
 /** Everything a person needs to decide, in full: nothing is shortened and hidden characters are made visible. */
 export function renderApproval(held: ApprovalView): string {
-  const rows = Object.entries(held.arguments).map(
-    ([key, value]) => `    ${visible(key)} = ${visible(JSON.stringify(value))}`,
-  );
+  const rows = Object.entries(held.arguments).map(([key, value]) => `    ${key} = ${JSON.stringify(value)}`);
   return [
     `${held.callId}: ${held.server}.${held.tool} (${held.effect}, impact ${held.impact}), ${held.state}`,
     `  why it stopped: ${held.reason}`,
-    `  asked for by ${visible(held.user)}, conversation ${visible(held.thread)}, turn ${held.turn}`,
+    `  asked for by ${held.user}, conversation ${held.thread}, turn ${held.turn}`,
     "  arguments, exactly as they will be sent:",
     ...rows,
+    `  ${soFar(held)}`,
+    ...held.approvals.map(({ by, at }) => `    ${by} at ${at}`),
     `  expires ${held.expires}; undecided means no`,
     `  action ${held.actionHash}`,
-  ].join("\n");
+  ]
+    .map(visible)
+    .join("\n");
 }
 
 /** Control, format and bidirectional characters as `\u{...}`: they could make a line read as something else. */

@@ -4,15 +4,24 @@ import type { Problem } from "../controls/wire/gate.ts";
 import { CommandError, type Line } from "./arguments.ts";
 import { askControl } from "./control.ts";
 
-/** Asks the host that runs on the state folder of this command line. */
-export async function askHost<T>(line: Line, method: string, path: string, body?: unknown): Promise<T> {
+/**
+ * Asks the host that runs on the state folder of this command line. `refusals` are the statuses that mean: a rule says no
+ * (exit code 3).
+ */
+export async function askHost<T>(
+  line: Line,
+  method: string,
+  path: string,
+  body?: unknown,
+  refusals: readonly number[] = [403],
+): Promise<T> {
   const answer = await askControl(line.text("state"), method, path, { body });
   if (answer.status < 400) return answer.body as T;
   const problem = answer.body as Partial<Problem> | undefined;
   const field = problem?.field ? `${problem.field}: ` : "";
   throw new CommandError(
     `${field}${problem?.detail ?? `the host answered ${answer.status}`}`,
-    answer.status === 403 ? 3 : 1,
+    refusals.includes(answer.status) ? 3 : 1,
   );
 }
 

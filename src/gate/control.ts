@@ -46,7 +46,7 @@ async function acceptTool(request: Request, env: Env): Promise<Response> {
 async function listApprovals(url: URL, env: Env): Promise<Response> {
   const state = approvalState.safeParse(url.searchParams.get("state") ?? "held");
   if (!state.success) return problemResponse(400, "bad_request", `one of ${approvalState.options.join(", ")}`, "state");
-  return Response.json({ approvals: await openLedger(env).approvals(state.data) });
+  return Response.json(await openLedger(env).approvals(state.data));
 }
 
 async function decide(request: Request, env: Env, callId: string): Promise<Response> {
@@ -54,8 +54,15 @@ async function decide(request: Request, env: Env, callId: string): Promise<Respo
   if (body instanceof Response) return body;
   const answer = await openLedger(env).decide(callId, body);
   if (!("refused" in answer)) return Response.json(answer);
-  return problemResponse(answer.refused === "not_found" ? 404 : 409, answer.refused, answer.message);
+  return problemResponse(decisionStatus[answer.refused] ?? 409, answer.refused, answer.message, answer.field);
 }
+
+/** A decision that the state of the call refuses is a conflict; one by the wrong person is forbidden. */
+const decisionStatus: Readonly<Record<string, number>> = {
+  not_found: 404,
+  not_an_approver: 403,
+  requester_cannot_approve: 403,
+};
 
 async function readAudit(url: URL, env: Env): Promise<Response> {
   const after = z.coerce

@@ -6,14 +6,15 @@ import { DurableObject } from "cloudflare:workers";
 import type { ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import type { z } from "zod";
-import type { ApprovalView, decisionRequest, gateStatus, ToolView } from "../controls/wire/gate.ts";
+import type { ApprovalList, ApprovalView, decisionRequest, gateStatus, ToolView } from "../controls/wire/gate.ts";
 import { openRelease, openThread, type Env } from "./env.ts";
 import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
-import { CallStore, callTables, viewCall, type CallRow } from "./ledger/call-store.ts";
+import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
-import { Review } from "./ledger/review.ts";
+import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
+import { VoteStore, voteTables } from "./ledger/vote-store.ts";
 
 const metaTable = "create table if not exists meta (key text primary key, value text not null)";
 const firstWakeRetryMs = 1000;
@@ -35,12 +36,12 @@ export class Ledger extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const sql = state.storage.sql;
-    sql.exec(chainTables + callTables + pinTables + metaTable);
+    sql.exec(chainTables + callTables + voteTables + pinTables + metaTable);
     this.#release = openRelease(env);
     this.#chain = new ChainStore(sql, this.#release.manifest.name);
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
-    this.#review = new Review(this.#chain, this.#calls);
+    this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
     this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins, this.#review);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
     this.#signer.schedule();
@@ -62,13 +63,10 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** A person's decision on exactly the action they saw. Returns the call as it is now, or why not. */
-  decide(
-    callId: string,
-    decision: z.infer<typeof decisionRequest>,
-  ): ApprovalView | { refused: string; message: string } {
+  decide(callId: string, decision: z.infer<typeof decisionRequest>): ApprovalView | Unheard {
     const answer = this.#commit(() => this.#review.decide(callId, decision, Date.now()));
     this.ctx.waitUntil(this.#deliverWakes());
-    return "refused" in answer ? answer : viewCall(answer);
+    return answer;
   }
 
   /** Opens a release with the tools its servers offer: pins them, and voids what was held under another release. */
@@ -109,14 +107,15 @@ export class Ledger extends DurableObject<Env> {
     return this.#openedRelease() === this.#release.release ? this.#pins.all() : null;
   }
 
-  /** The oldest calls in `state`, as many as one answer can carry. */
-  approvals(state: CallRow["state"]): ApprovalView[] {
-    return this.#calls.inState(state).map(viewCall);
+  /** The oldest calls in `state`, as many as one answer can carry, and how many more there are. */
+  approvals(state: CallRow["state"]): ApprovalList {
+    const approvals = this.#calls.inState(state).map((row) => this.#review.view(row));
+    return { approvals, more: this.#calls.count(state) - approvals.length };
   }
 
   approval(callId: string): ApprovalView | null {
     const row = this.#calls.get(callId);
-    return row ? viewCall(row) : null;
+    return row ? this.#review.view(row) : null;
   }
 
   entries(after: number, limit: number) {

@@ -1,6 +1,7 @@
 // What callers may ask of a gate (over its `in.sock`) and what it answers. `/v1/*` is for channels and needs a token of
 // scope `chat`; `/control/*` is for the operator and needs a token of scope `control`. Unknown keys are refused.
 import { z } from "zod";
+import { isPrintable } from "../manifest/printable.ts";
 
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
@@ -69,7 +70,16 @@ export const approvalView = z.strictObject({
   expires: z.string(),
   by: z.string().nullable(),
   note: z.string().nullable(),
+  /** The role whose members may decide; null when the deployment file names none and anybody but who asked may. */
+  role: z.string().nullable(),
+  /** How many different people must approve. */
+  needed: z.int(),
+  /** Who approved so far, oldest first; what they wrote only when the call waits no more. */
+  approvals: z.array(z.strictObject({ by: z.string(), at: z.string(), note: z.string().nullable() })),
 });
+/** `GET /control/approvals`: the oldest as far as they fit, and how many more there are. */
+export const approvalList = z.strictObject({ approvals: z.array(approvalView), more: z.int() });
+export type ApprovalList = z.infer<typeof approvalList>;
 export type ApprovalView = z.infer<typeof approvalView>;
 
 /** `POST /control/approvals/<callId>`: a decision on exactly this action. */
@@ -77,7 +87,7 @@ export const decisionRequest = z.strictObject({
   decision: z.enum(["approve", "deny"]),
   /** Must equal the held action's hash: a person approves what they saw. */
   actionHash: z.string().regex(/^[0-9a-f]{64}$/),
-  by: z.string().min(1).max(254),
+  by: z.string().min(1).max(254).refine(isPrintable, "one line without control or invisible characters"),
   note: z.string().max(1000).default(""),
 });
 

@@ -10,6 +10,7 @@ import { CallStore, callTables } from "./call-store.ts";
 import { ChainStore, chainTables } from "./chain-store.ts";
 import { Review } from "./review.ts";
 import { PinStore, pinTables, type SeenTool } from "./pin-store.ts";
+import { VoteStore, voteTables } from "./vote-store.ts";
 
 const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
 const hour = 3_600_000;
@@ -32,10 +33,11 @@ function release(id = "0"): Release {
 
 function openDesk() {
   const sql = openSqlStorage() as unknown as SqlStorage;
-  sql.exec(chainTables + callTables + pinTables);
+  sql.exec(chainTables + callTables + voteTables + pinTables);
   const [chain, calls, pins] = [new ChainStore(sql, "ab"), new CallStore(sql), new PinStore(sql)];
   pins.replaceAll([seen("pay"), seen("note")]);
-  const review = new Review(chain, calls);
+  const votes = new VoteStore(sql);
+  const review = new Review(chain, calls, votes, release());
   const desk = (id?: string) => new Admission(release(id), chain, calls, pins, review);
   const events = () => chain.read(0, 100).map(({ entry }) => entry.event);
   return { desk: desk(), review, redeployed: desk("1"), calls, pins, events };
@@ -166,7 +168,7 @@ test("every decision stands in the chain, in its order", () => {
   const { desk, decide, events } = withHeld();
   decide("approve");
   desk.admit(ask(), 2);
-  assert.deepEqual(events(), ["call_held", "call_approved", "call_admitted"]);
+  assert.deepEqual(events(), ["call_held", "approval_given", "call_approved", "call_admitted"]);
 });
 
 test("a list of calls ends where an answer would get too large, and is never empty for that", () => {

@@ -3,6 +3,7 @@
 // the action hash, the state machine and the one row per call are what stops it.
 import type { Action, JsonObject, Refusal } from "../../boundary.ts";
 import { hashAction } from "../../controls/approvals/action.ts";
+import { deniedWords } from "../../controls/approvals/vote.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
 import type { ThreadEntry } from "../../controls/audit/entry.ts";
 import { canonicalJson } from "../../controls/manifest/hash.ts";
@@ -87,6 +88,8 @@ export class Admission {
   ): AdmitAnswer {
     const { effect, impact, review } = tool.contract;
     const held = verdict.verdict === "review";
+    const crowded = held ? this.#review.tooMany(request.user, request.thread, request.turn) : undefined;
+    if (crowded) return this.#refuse(request, crowded, now);
     const lease = held ? null : crypto.randomUUID();
     const expires = now + durationMs(review?.expires ?? "4h");
     const row: CallRow = {
@@ -116,7 +119,7 @@ export class Admission {
       this.#review.end(row, "void", now);
       return refusedBecause("arguments_changed", row);
     }
-    const limit = this.#overDay(tool, now);
+    const limit = this.#review.lacking(row) ?? this.#overDay(tool, now);
     if (limit) return this.#refuse(request, limit, now, row);
     const lease = crypto.randomUUID();
     this.#calls.move(row, "execute");
@@ -173,15 +176,13 @@ function absent(tool: string): Refusal {
 const unknown: Refusal = { control: "least-privilege", reason: "unknown_tool", message: "there is no such tool" };
 
 const endedWords: Readonly<Record<string, string>> = {
-  denied: "a person denied this call",
-  expired: "nobody decided in time; that counts as no",
+  expired: "nobody decided in time, so it did not run; nobody denied it",
   voided: "a new release replaced the one this call was asked under",
   arguments_changed: "the call is not the one that was approved",
   executing: "this call is already under way with other arguments",
 };
 
 function refusedBecause(reason: string, row: CallRow): AdmitAnswer {
-  const words = endedWords[reason] ?? "this call already ran";
-  const message = reason === "denied" && row.note ? `${words}: ${row.note}` : words;
+  const message = reason === "denied" ? deniedWords(row) : (endedWords[reason] ?? "this call already ran");
   return { state: "refused", refusal: { control: "review", reason, message } };
 }

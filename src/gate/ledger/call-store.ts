@@ -1,6 +1,7 @@
 // Control `review`: every call of this deployment with the one state it is in. The state machine decides; this file
 // only keeps rows.
 import type { Action } from "../../boundary.ts";
+import type { Waiting } from "../../controls/approvals/pending.ts";
 import { decideTransition, type ApprovalEvent } from "../../controls/approvals/machine.ts";
 import type { ApprovalState, ApprovalView } from "../../controls/wire/gate.ts";
 
@@ -10,6 +11,8 @@ export const callTables = `
     action_hash text not null, effect text not null, impact text not null, reason text not null, state text not null,
     created integer not null, expires integer not null, lease text, leased_at integer, by text, note text);
   create index if not exists calls_state on calls (state, expires);
+  create index if not exists calls_listed on calls (state, created);
+  create index if not exists calls_held on calls (lower(user)) where state = 'held';
   create index if not exists calls_leased on calls (leased_at);
   create table if not exists wakes (call_id text primary key, due integer not null, attempts integer not null);
 `;
@@ -108,6 +111,14 @@ export class CallStore {
     return Number(this.#sql.exec(query, since, server, tool).one()["n"]);
   }
 
+  /** How many calls wait for a person: of one user, in whatever case of A to Z, and of one turn. */
+  heldOf(user: string, thread: string, turn: number): Waiting {
+    const ofTurn = "sum(thread = ? and turn = ?)";
+    const query = `select count(*) as n, ${ofTurn} as here from calls where lower(user) = lower(?) and state = 'held'`;
+    const row = this.#sql.exec(query, thread, turn, user).one();
+    return { ofUser: Number(row["n"]), ofTurn: Number(row["here"]) };
+  }
+
   count(state: ApprovalState): number {
     return Number(this.#sql.exec("select count(*) as n from calls where state = ?", state).one()["n"]);
   }
@@ -171,8 +182,8 @@ function parseRow(row: Record<string, SqlStorageValue>): CallRow {
   };
 }
 
-/** What an approver sees of a call. */
-export function viewCall(row: CallRow): ApprovalView {
+/** What an approver sees of a call, but for the votes. */
+export function viewCall(row: CallRow): Omit<ApprovalView, "role" | "needed" | "approvals"> {
   return {
     callId: row.callId,
     state: row.state,
