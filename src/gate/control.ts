@@ -1,13 +1,13 @@
 // What the operator may ask of a gate: decide held calls, look at tools, read the audit. Only the supervisor holds a
 // token for this, and it never comes through the front.
 import { z } from "zod";
+import { pageEntries } from "../controls/wire/audit.ts";
 import { acceptToolRequest, approvalState, decisionRequest } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { parseBody, problemResponse } from "./problem.ts";
 import { listNamedTools } from "./tools/pin.ts";
 
 const approvalPath = /^\/control\/approvals\/([a-z0-9_-]{8,80})$/;
-const pageSize = 500;
 
 /** Answers `/control/...`; the token was checked. */
 export async function answerControl(request: Request, url: URL, env: Env): Promise<Response> {
@@ -71,5 +71,5 @@ async function readAudit(url: URL, env: Env): Promise<Response> {
     .min(0)
     .safeParse(url.searchParams.get("after") ?? 0);
   if (!after.success) return problemResponse(400, "bad_request", "a sequence number", "after");
-  return Response.json(await openLedger(env).entries(after.data, pageSize));
+  return Response.json(await openLedger(env).entries(after.data, pageEntries));
 }

@@ -6,6 +6,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import type { z } from "zod";
+import type { ChainPage } from "../controls/wire/audit.ts";
 import type { ApprovalList, ApprovalView, decisionRequest, gateStatus, ToolView } from "../controls/wire/gate.ts";
 import { openRelease, openThread, type Env } from "./env.ts";
 import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
@@ -118,8 +119,9 @@ export class Ledger extends DurableObject<Env> {
     return row ? this.#review.view(row) : null;
   }
 
-  entries(after: number, limit: number) {
-    return { entries: this.#chain.read(after, limit), signature: this.#chain.latestSignature() };
+  entries(after: number, limit: number): ChainPage {
+    const entries = this.#chain.read(after, limit);
+    return { entries, signatures: this.#chain.signatures(after, entries.at(-1)?.entry.seq ?? after) };
   }
 
   status(): z.infer<typeof gateStatus> {
@@ -129,7 +131,7 @@ export class Ledger extends DurableObject<Env> {
       deployment: name,
       release: this.#release.release,
       held,
-      entries: this.#chain.head().seq,
+      entries: this.#chain.standing().sequence,
       tools: this.#pins.views(),
     };
   }

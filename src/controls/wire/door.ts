@@ -2,6 +2,7 @@
 // the request line). The socket is the identity: there is no deployment name in any request, so none can be forged.
 // Internal names end in `.internal` and are answered by the broker itself; everything else is egress.
 import { z } from "zod";
+import { signature } from "./audit.ts";
 
 /** Host names the broker answers itself. */
 export const doorHosts = {
@@ -88,13 +89,6 @@ export const signRequest = z.strictObject({
   /** Entry digests from the broker's last signed sequence + 1 up to `sequence`, in order. */
   digests: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(2000),
 });
-export const signAnswer = z.strictObject({
-  sequence: z.int(),
-  head: z.string(),
-  /** Ed25519 over `ambit-head-v1\n<deployment>\n<sequence>\n<head>`, base64. */
-  signature: z.string(),
-  /** Public key, base64 of the raw 32 bytes. */
-  key: z.string(),
-});
+export const signAnswer = signature;
 /** 409 body: where the broker stands. */
 export const signConflict = z.strictObject({ sequence: z.int().min(0), head: z.string(), message: z.string() });

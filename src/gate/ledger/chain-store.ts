@@ -1,13 +1,10 @@
 // Control `audit`: the chain on disk. Entries only ever go in at the end, in the order their thread wrote them, once;
 // a repeated report changes nothing.
-import type { ChainEntry, EntryBody, ThreadEntry } from "../../controls/audit/entry.ts";
-import { entryDigest } from "../../controls/audit/entry.ts";
-import { genesisHead, nextHead } from "../../controls/audit/chain.ts";
-
-export interface Head {
-  readonly seq: number;
-  readonly head: string;
-}
+import type { EntryBody, ThreadEntry } from "../../controls/audit/entry.ts";
+import { linkAfter } from "../../controls/audit/entry.ts";
+import { chainId, genesis, type Standing } from "../../controls/audit/chain.ts";
+import type { SignedChain, SignedStep } from "../../controls/audit/sign-onward.ts";
+import type { ChainPage, Signature } from "../../controls/wire/audit.ts";
 
 export const chainTables = `
   create table if not exists entries (seq integer primary key, entry text not null, digest text not null, head text not null);
@@ -15,10 +12,10 @@ export const chainTables = `
   create table if not exists signatures (seq integer primary key, head text not null, signature text not null, key text not null);
 `;
 
-export class ChainStore {
+export class ChainStore implements SignedChain {
   readonly #sql: SqlStorage;
   readonly #deployment: string;
-  #head: Head | undefined;
+  #standing: Standing | undefined;
 
   constructor(sql: SqlStorage, deployment: string) {
     this.#sql = sql;
@@ -26,23 +23,20 @@ export class ChainStore {
   }
 
   /** Where the chain ends now. */
-  head(): Head {
-    if (!this.#head) {
+  standing(): Standing {
+    if (!this.#standing) {
       const row = this.#sql.exec("select seq, head from entries order by seq desc limit 1").toArray()[0];
-      this.#head = row
-        ? { seq: Number(row["seq"]), head: String(row["head"]) }
-        : { seq: 0, head: genesisHead(this.#deployment) };
+      this.#standing = row
+        ? { sequence: Number(row["seq"]), head: String(row["head"]) }
+        : genesis(chainId(this.#deployment, "gate"));
     }
-    return this.#head;
+    return this.#standing;
   }
 
   append(body: EntryBody): void {
-    const { seq, head } = this.head();
-    const entry: ChainEntry = { ...body, seq: seq + 1 };
-    const digest = entryDigest(entry);
-    const next = nextHead(head, digest);
-    this.#sql.exec("insert into entries values (?, ?, ?, ?)", entry.seq, JSON.stringify(entry), digest, next);
-    this.#head = { seq: entry.seq, head: next };
+    const { text, digest, standing } = linkAfter(this.standing(), body);
+    this.#sql.exec("insert into entries values (?, ?, ?, ?)", standing.sequence, text, digest, standing.head);
+    this.#standing = standing;
   }
 
   /** Appends what `thread` reports and this chain does not hold yet; returns the newly appended bodies. */
@@ -63,20 +57,28 @@ export class ChainStore {
 
   /** Forgets what was read, after a transaction was rolled back. */
   forget(): void {
-    this.#head = undefined;
+    this.#standing = undefined;
   }
 
-  /** Entries after `seq`, at most `limit`, as stored. */
-  read(after: number, limit: number): { entry: ChainEntry; digest: string; head: string }[] {
+  /** Entries after `after`, at most `limit`, as stored. */
+  read(after: number, limit: number): ChainPage["entries"] {
+    const rows = this.#sql.exec("select entry, head from entries where seq > ? order by seq limit ?", after, limit);
+    return rows.toArray().map((row) => ({
+      entry: JSON.parse(String(row["entry"])) as ChainPage["entries"][number]["entry"],
+      head: String(row["head"]),
+    }));
+  }
+
+  /** The digests of the same entries, and where the chain stands after each. */
+  async digests(after: number, limit: number): Promise<SignedStep[]> {
     const rows = this.#sql.exec(
-      "select entry, digest, head from entries where seq > ? order by seq limit ?",
+      "select seq, digest, head from entries where seq > ? order by seq limit ?",
       after,
       limit,
     );
     return rows.toArray().map((row) => ({
-      entry: JSON.parse(String(row["entry"])) as ChainEntry,
       digest: String(row["digest"]),
-      head: String(row["head"]),
+      standing: { sequence: Number(row["seq"]), head: String(row["head"]) },
     }));
   }
 
@@ -85,18 +87,18 @@ export class ChainStore {
     return Number(row?.["seq"] ?? 0);
   }
 
-  keepSignature(seq: number, head: string, signature: string, key: string): void {
-    this.#sql.exec("insert or ignore into signatures values (?, ?, ?, ?)", seq, head, signature, key);
+  keep({ sequence, head, signature, key }: Signature): void {
+    this.#sql.exec("insert or ignore into signatures values (?, ?, ?, ?)", sequence, head, signature, key);
   }
 
-  latestSignature(): { seq: number; head: string; signature: string; key: string } | null {
-    const row = this.#sql.exec("select * from signatures order by seq desc limit 1").toArray()[0];
-    if (!row) return null;
-    return {
-      seq: Number(row["seq"]),
+  /** Signatures over the heads after entry `after` up to entry `last`. */
+  signatures(after: number, last: number): Signature[] {
+    const rows = this.#sql.exec("select * from signatures where seq > ? and seq <= ? order by seq", after, last);
+    return rows.toArray().map((row) => ({
+      sequence: Number(row["seq"]),
       head: String(row["head"]),
       signature: String(row["signature"]),
       key: String(row["key"]),
-    };
+    }));
   }
 }

@@ -3,6 +3,8 @@
 // listens before the storage, the key and the secrets were opened and found good.
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { ChainTable } from "../chain-table.ts";
+import { RefusalTally } from "../refusal-tally.ts";
 import { Calls } from "./calls.ts";
 import { serveControl } from "./control.ts";
 import { Deployments } from "./deployments.ts";
@@ -48,29 +50,31 @@ export async function startBroker({
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const secrets = new SecretsFile(join(state, "secrets.json"));
   const database = openStorage(join(state, "broker.sqlite"));
-  const calls = new Calls(database);
+  const chain = new ChainTable(database, "broker");
+  const storageFailed = (error: Error): void => log("error", "storage_failed", { error: error.message });
+  const tally = new RefusalTally(chain, storageFailed);
+  const calls = new Calls(database, chain);
   const signer = new Signer(database, join(state, "sign.key"));
   const sharedRecords = new QueryLine(threadFile);
   const deployments = new Deployments(folder, join(run, "doors"), {
     log,
     calls,
+    chain,
+    tally,
     signer,
     secrets,
     resolve,
     threadFile,
     sharedRecords,
   });
-  const sweep = (): void =>
-    void calls
-      .sweep(Date.now())
-      .catch((error: unknown) => log("error", "storage_failed", { error: (error as Error).message }));
+  const sweep = (): void => void calls.sweep(Date.now()).catch(storageFailed);
   sweep();
   const timer = setInterval(sweep, sweepMs).unref();
   await deployments.load();
   const control = await openDoor(
     join(run, "broker", "control.sock"),
     0o600,
-    (request, response) => void serveControl({ deployments, secrets, log }, request, response),
+    (request, response) => void serveControl({ deployments, secrets, chain, tally, signer, log }, request, response),
   );
   const stop = async (waitMs: number): Promise<void> => {
     clearInterval(timer);
@@ -81,6 +85,7 @@ export async function startBroker({
     ]);
     sharedRecords.close();
     calls.close();
+    tally.close();
     database.close();
   };
   return {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { ChainTable } from "../chain-table.ts";
 import { Calls, usualQuota } from "./calls.ts";
 import { openStorage, storageVersion } from "./storage.ts";
 
@@ -14,14 +15,14 @@ function makePath(t: TestContext): string {
 
 test("a full disk throws at the claim, so that nothing can be dialled on it", (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database);
+  const calls = new Calls(database, new ChainTable(database, "broker"));
   const pages = Number(database.prepare("PRAGMA page_count").get()?.["page_count"]);
   database.exec(`PRAGMA max_page_count = ${pages}`);
   const claimed: string[] = [];
   assert.throws(
     () => {
       for (let index = 1000; index < 3000; index++) {
-        calls.begin("clerk", `call-${index}.1`);
+        calls.begin("clerk", `call-${index}.1`, "erp:443");
         claimed.push(`call-${index}.1`);
       }
     },
@@ -34,34 +35,34 @@ test("a full disk throws at the claim, so that nothing can be dialled on it", (t
 test("a call that an earlier life was sending is unknown, one it had answered is answered", async (t) => {
   const path = makePath(t);
   const first = openStorage(path);
-  const before = new Calls(first);
-  before.begin("clerk", "call-0001.1");
-  before.begin("clerk", "call-0002.1");
+  const before = new Calls(first, new ChainTable(first, "broker"));
+  before.begin("clerk", "call-0001.1", "erp:443");
+  before.begin("clerk", "call-0002.1", "erp:443");
   before.answered("clerk", "call-0002.1", { status: 200, contentType: "text/plain", body: Buffer.from("x") });
-  before.begin("clerk", "call-0003.1");
+  before.begin("clerk", "call-0003.1", "erp:443");
   before.release("clerk", "call-0003.1");
   first.close();
   const second = openStorage(path);
-  const after = new Calls(second);
+  const after = new Calls(second, new ChainTable(second, "broker"));
   assert.deepEqual(await after.outcome("clerk", "call-0001.1"), { state: "unknown" });
   assert.equal((await after.outcome("clerk", "call-0002.1")).state, "answered");
   assert.deepEqual(await after.outcome("clerk", "call-0003.1"), { state: "not_forwarded" });
-  assert.equal(after.begin("clerk", "call-0001.1"), "known");
+  assert.equal(after.begin("clerk", "call-0001.1", "erp:443"), "known");
   second.close();
 });
 
 test("an answer without a claim is a bug and is thrown", (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database);
+  const calls = new Calls(database, new ChainTable(database, "broker"));
   assert.throws(() => calls.answered("clerk", "call-0001.1", { status: 200, contentType: "", body: Buffer.alloc(0) }));
   database.close();
 });
 
 test("bodies are forgotten after a day and rows after seven, neither a minute earlier", async (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database);
+  const calls = new Calls(database, new ChainTable(database, "broker"));
   const [now, minute, day] = [Date.now(), 60_000, 86_400_000];
-  calls.begin("clerk", "call-0001.1");
+  calls.begin("clerk", "call-0001.1", "erp:443");
   calls.answered("clerk", "call-0001.1", { status: 200, contentType: "text/plain", body: Buffer.from("text") });
   calls.end("clerk", "call-0001.1");
   const body = async (): Promise<string | null> => {
@@ -103,27 +104,30 @@ test("a deployment that keeps too many calls gets no more, and others do", async
   const path = makePath(t);
   const quota = { ...usualQuota, rows: 3 };
   const database = openStorage(path);
-  const calls = new Calls(database, quota);
-  for (const call of ["call-0001.1", "call-0002.1"]) assert.equal(calls.begin("clerk", call), "begun");
+  const calls = new Calls(database, new ChainTable(database, "broker"), quota);
+  for (const call of ["call-0001.1", "call-0002.1"]) assert.equal(calls.begin("clerk", call, "erp:443"), "begun");
   assert.equal((await calls.outcome("clerk", "call-0003.1")).state, "not_forwarded");
-  assert.equal(calls.begin("clerk", "call-0004.1"), "full");
+  assert.equal(calls.begin("clerk", "call-0004.1", "erp:443"), "full");
   await assert.rejects(calls.outcome("clerk", "call-0004.1"), /too many/);
   assert.equal((await calls.outcome("clerk", "call-0003.1")).state, "not_forwarded");
-  assert.equal(calls.begin("other", "call-0004.1"), "begun");
+  assert.equal(calls.begin("other", "call-0004.1", "erp:443"), "begun");
   calls.release("clerk", "call-0001.1");
-  assert.equal(calls.begin("clerk", "call-0004.1"), "begun");
+  assert.equal(calls.begin("clerk", "call-0004.1", "erp:443"), "begun");
   database.close();
   const again = openStorage(path);
-  assert.equal(new Calls(again, quota).begin("clerk", "call-0005.1"), "full");
+  assert.equal(
+    new Calls(again, new ChainTable(again, "broker"), quota).begin("clerk", "call-0005.1", "erp:443"),
+    "full",
+  );
   again.close();
 });
 
 test("beyond its share of bodies a deployment loses its oldest, and others none", async (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database, { ...usualQuota, bodyBytes: 1000 });
+  const calls = new Calls(database, new ChainTable(database, "broker"), { ...usualQuota, bodyBytes: 1000 });
   const answer = { status: 200, contentType: "", body: Buffer.alloc(100, 97) };
   const add = (deployment: string, call: string): void => {
-    calls.begin(deployment, call);
+    calls.begin(deployment, call, "erp:443");
     calls.answered(deployment, call, answer);
     calls.end(deployment, call);
   };
@@ -142,9 +146,9 @@ test("beyond its share of bodies a deployment loses its oldest, and others none"
 
 test("beyond its number of bodies a deployment loses its oldest as well, however small they are", async (t) => {
   const database = openStorage(makePath(t));
-  const calls = new Calls(database, { ...usualQuota, bodies: 100 });
+  const calls = new Calls(database, new ChainTable(database, "broker"), { ...usualQuota, bodies: 100 });
   const add = (call: string, bytes: number): void => {
-    calls.begin("clerk", call);
+    calls.begin("clerk", call, "erp:443");
     calls.answered("clerk", call, { status: 200, contentType: "", body: Buffer.alloc(bytes, 97) });
   };
   const kept = (): number =>
@@ -165,8 +169,8 @@ test("a large answer after very many small ones is stored without a long stand",
     WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 60000)
       INSERT INTO forwarded SELECT 'clerk', 'small_' || x || '.1', 'answered', x, 200, '', '', x'' FROM n;
     COMMIT`);
-  const calls = new Calls(database, { ...usualQuota, bodyBytes: 1000 });
-  calls.begin("clerk", "call-0001.1");
+  const calls = new Calls(database, new ChainTable(database, "broker"), { ...usualQuota, bodyBytes: 1000 });
+  calls.begin("clerk", "call-0001.1", "erp:443");
   const startedAt = performance.now();
   calls.answered("clerk", "call-0001.1", { status: 200, contentType: "", body: Buffer.alloc(2000) });
   // Forgetting them a few at a time, counting in between, took more than ten seconds.
@@ -182,7 +186,7 @@ test("a sweep of many rows lets others go on in between, and ends at once when t
       WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000)
         INSERT INTO forwarded SELECT 'clerk', 'old_' || x || '.1', 'answered', x, 200, '', '', x'00' FROM n;
       COMMIT`);
-  const calls = new Calls(database);
+  const calls = new Calls(database, new ChainTable(database, "broker"));
   fill();
   let passes = 0;
   const counting = setInterval(() => passes++, 0);

@@ -1,12 +1,13 @@
 // Control `review`, `workflow`: the memory of what was forwarded. A crash between two lines wants a payment made twice, or
 // one that was made to be forgotten; a gate that was taken over wants so much remembered that the broker, which all
 // deployments share, stands still over it. Must stay true: the row is on disk before the first byte leaves; a key leaves
-// once and never again; "answered" is said only with the answer on disk; "not forwarded" only after the key was burnt; and
+// once and never again, and each step is in the deployment's audit chain by the same commit; "answered" is said only with the answer on disk; "not forwarded" only after the key was burnt; and
 // no step here takes longer because a deployment has many rows.
 import { createHash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate as nextPass } from "node:timers/promises";
 import type { OutcomeAnswer } from "../../controls/wire/door.ts";
+import type { ChainTable, Detail } from "../chain-table.ts";
 
 export interface CallAnswer {
   readonly status: number;
@@ -42,6 +43,7 @@ interface Kept {
 }
 
 export class Calls {
+  readonly #chain: ChainTable;
   readonly #quota: Quota;
   readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>();
@@ -59,9 +61,10 @@ export class Calls {
   readonly #dropRows: StatementSync;
   #isClosed = false;
 
-  constructor(database: DatabaseSync, quota: Quota = usualQuota) {
+  constructor(database: DatabaseSync, chain: ChainTable, quota: Quota = usualQuota) {
     const of = "deployment = ? AND call = ?";
     const sql = (text: string): StatementSync => database.prepare(text);
+    this.#chain = chain;
     this.#quota = quota;
     this.#insert = sql(
       "INSERT INTO forwarded (deployment, call, state, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -87,12 +90,13 @@ export class Calls {
 
   /**
    * Claims a key and commits that, before anything is dialled.
+   * @param host where the call goes, for the audit
    * @returns `known`: the key was used or burnt before; `full`: the deployment has too many calls kept
    * @throws when the claim could not be stored: then nothing may be dialled
    */
-  begin(deployment: string, call: string): "begun" | "known" | "full" {
+  begin(deployment: string, call: string, host: string): "begun" | "known" | "full" {
     if (this.#keptOf(deployment).rows >= this.#quota.rows) return "full";
-    if (!this.#add(deployment, call, "sending")) return "known";
+    if (!this.#add(deployment, call, "sending", "call_forwarded", { host })) return "known";
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#underWay.set(keyOf(deployment, call), { ended: promise, end: resolve });
     return "begun";
@@ -100,24 +104,28 @@ export class Calls {
 
   /** No byte was sent: the claim is taken back, as if it had never been. */
   release(deployment: string, call: string): void {
-    this.#keptOf(deployment).rows -= Number(this.#remove.run(deployment, call).changes);
+    const kept = this.#keptOf(deployment);
+    kept.rows -= this.#tell(deployment, call, "call_not_sent", {}, () => this.#remove.run(deployment, call));
   }
 
   /** The whole answer is here. Committed when this returns. */
   answered(deployment: string, call: string, answer: CallAnswer): void {
     const hash = createHash("sha256").update(answer.body).digest("hex");
     const kept = this.#keptOf(deployment);
-    const { changes } = this.#answer.run(answer.status, answer.contentType, hash, answer.body, deployment, call);
+    const { status, contentType, body } = answer;
+    const changes = this.#tell(deployment, call, "call_answered", { status, hash, bytes: body.length }, () =>
+      this.#answer.run(status, contentType, hash, body, deployment, call),
+    );
     if (changes !== 1) throw new Error(`call ${call} of ${deployment} was answered without having been claimed`);
     kept.bodies += 1;
-    kept.bytes += answer.body.length;
+    kept.bytes += body.length;
     const { bodies, bodyBytes } = this.#quota;
     if (kept.bodies > bodies || kept.bytes > bodyBytes) this.#forgetOldest(deployment, kept);
   }
 
   /** Bytes were sent and no whole answer came. */
-  broken(deployment: string, call: string): void {
-    this.#break.run(deployment, call);
+  broken(deployment: string, call: string, reason: string): void {
+    this.#tell(deployment, call, "call_broken", { reason }, () => this.#break.run(deployment, call));
   }
 
   /** This process no longer works on the call; whoever asked for its outcome is told. */
@@ -136,7 +144,7 @@ export class Calls {
     const known = this.#find.get(deployment, call);
     if (known === undefined && this.#keptOf(deployment).rows >= this.#quota.rows)
       throw new Error("too many calls are kept");
-    const row = known ?? (this.#add(deployment, call, "burnt") ? { state: "burnt" } : undefined);
+    const row = known ?? (this.#add(deployment, call, "burnt", "call_given_up", {}) ? { state: "burnt" } : undefined);
     if (row?.["state"] === "burnt") return { state: "not_forwarded" };
     // `broken`, or `sending` in an earlier life of this process: nobody will ever know more about it than now.
     if (row?.["state"] !== "answered") return { state: "unknown" };
@@ -183,12 +191,30 @@ export class Calls {
     kept.bytes -= bytes;
   }
 
-  #add(deployment: string, call: string, state: "sending" | "burnt"): boolean {
+  #add(deployment: string, call: string, state: "sending" | "burnt", event: string, detail: Detail): boolean {
     // Counted first, so that a row is never counted twice.
     const kept = this.#keptOf(deployment);
-    const isNew = this.#insert.run(deployment, call, state, Date.now()).changes === 1;
-    if (isNew) kept.rows += 1;
-    return isNew;
+    const added = this.#tell(deployment, call, event, detail, () =>
+      this.#insert.run(deployment, call, state, Date.now()),
+    );
+    kept.rows += added;
+    return added === 1;
+  }
+
+  /** One commit: the row's step and the entry that tells of it; no entry when no row took the step. Returns how many did. */
+  #tell(
+    deployment: string,
+    call: string,
+    event: string,
+    detail: Detail,
+    step: () => { readonly changes: number | bigint },
+  ): number {
+    return this.#chain.together(() => {
+      const changes = Number(step().changes);
+      const [callId = "", attempt] = call.split(".");
+      if (changes > 0) this.#chain.append(deployment, event, { attempt: Number(attempt), ...detail }, callId);
+      return changes;
+    });
   }
 
   #keptOf(deployment: string): Kept {

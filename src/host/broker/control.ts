@@ -5,11 +5,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { brokerDeployment } from "../../controls/wire/control.ts";
 import { jsonAnswer, problem, problemAnswer, sendAnswer, type Answer } from "./answer.ts";
 import { readBody, readJson } from "./body.ts";
+import { answerChains, type Chains } from "./chain-control.ts";
 import { maxReleaseBytes, type Deployments } from "./deployments.ts";
 import type { Log } from "./log.ts";
 import { maxSecretLength, type SecretsFile } from "./secrets-file.ts";
 
-export interface Controlled {
+export interface Controlled extends Chains {
   readonly deployments: Deployments;
   readonly secrets: SecretsFile;
   readonly log: Log;
@@ -36,23 +37,26 @@ export async function serveControl(
 
 async function answerControl(controlled: Controlled, request: IncomingMessage): Promise<Answer> {
   // A path, or the full URL of a client that always sends one.
-  const parts = (URL.parse(request.url ?? "", "http://broker/")?.pathname ?? "").split("/").slice(1);
+  const url = URL.parse(request.url ?? "", "http://broker/");
+  const parts = (url?.pathname ?? "").split("/").slice(1);
   const [first = "", name = "", second = "", secret = ""] = parts;
   const use = `${request.method} ${first}${second === "" ? "" : `/${second}`} ${parts.length}`;
   if (use === "GET healthz 1") return jsonAnswer(200, { state: "ok" });
   if (use === "PUT deployments 2") return putDeployment(controlled, request, name);
   if (use === "DELETE deployments 2") return removeDeployment(controlled, name);
   if (use === "PUT deployments/secrets 4") return putSecret(controlled, request, name, secret);
-  return { ...problemAnswer(problem("refused", "not_found", "no such thing here")), status: 404 };
+  const chains = url === null ? null : await answerChains(controlled, request, url);
+  return chains ?? { ...problemAnswer(problem("refused", "not_found", "no such thing here")), status: 404 };
 }
 
 async function putDeployment(
-  { deployments, log }: Controlled,
+  { deployments, chain, log }: Controlled,
   request: IncomingMessage,
   name: string,
 ): Promise<Answer> {
   const body = await readJson(request, brokerDeployment, maxReleaseBytes);
   if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
+  const isSame = deployments.isServed(name, body.value.release);
   const refusal = await deployments.put(name, body.value.release);
   if (refusal !== null)
     return jsonAnswer(422, {
@@ -61,18 +65,20 @@ async function putDeployment(
       message: refusal.message,
       ...(refusal.field === undefined ? {} : { field: refusal.field }),
     });
+  // The supervisor puts what is there already whenever one of the two starts again.
+  if (!isSame) chain.append(name, "deployment_put", { release: body.value.release.release });
   log("info", "deployment_put", { deployment: name, release: body.value.release.release });
   return done;
 }
 
-async function removeDeployment({ deployments, log }: Controlled, name: string): Promise<Answer> {
-  await deployments.remove(name);
+async function removeDeployment({ deployments, chain, log }: Controlled, name: string): Promise<Answer> {
+  if (await deployments.remove(name)) chain.append(name, "deployment_removed", {});
   log("info", "deployment_removed", { deployment: name });
   return done;
 }
 
 async function putSecret(
-  { secrets, log }: Controlled,
+  { secrets, chain, log }: Controlled,
   request: IncomingMessage,
   name: string,
   secret: string,
@@ -83,6 +89,7 @@ async function putSecret(
   const reason = secrets.set(name, secret, body.value.toString("utf8").replace(/\r?\n$/, ""));
   body.value.fill(0);
   if (reason !== null) return { ...problemAnswer(problem("refused", "bad_secret", reason)), status: 400 };
+  chain.append(name, "secret_set", { secret });
   log("info", "secret_set", { deployment: name, secret });
   return done;
 }

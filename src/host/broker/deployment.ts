@@ -4,6 +4,8 @@
 import { planEgress, type Destination, type EgressPlan } from "../../controls/egress/destination.ts";
 import { durationMs } from "../../controls/manifest/shapes.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import type { ChainTable } from "../chain-table.ts";
+import type { RefusalTally } from "../refusal-tally.ts";
 import type { Calls } from "./calls.ts";
 import type { Resolve } from "./dial.ts";
 import { usualLimits, type Limits } from "./exchange.ts";
@@ -19,6 +21,10 @@ import type { Signer } from "./sign.ts";
 export interface Services {
   readonly log: Log;
   readonly calls: Calls;
+  /** The broker's audit chain of each deployment. */
+  readonly chain: ChainTable;
+  /** For refusals that a gate can cause at will. */
+  readonly tally: RefusalTally;
   readonly signer: Signer;
   readonly secrets: SecretsFile;
   readonly resolve: Resolve;

@@ -90,20 +90,27 @@ export class Deployments {
     return null;
   }
 
-  /** Closes the door and forgets the rules. Signed heads, outcomes and secrets stay. */
-  remove(name: string): Promise<void> {
+  /** True when this very release is served already. */
+  isServed(name: string, release: Release): boolean {
+    const served = this.#served.get(name)?.deployment.release;
+    return served !== undefined && JSON.stringify(served) === JSON.stringify(release);
+  }
+
+  /** Closes the door and forgets the rules. Chains, signed heads, outcomes and secrets stay. False when there was none. */
+  remove(name: string): Promise<boolean> {
     return this.#inTurn(async () => this.#remove(name));
   }
 
-  #remove(name: string): void {
-    if (!namePattern.test(name)) return;
+  #remove(name: string): boolean {
+    if (!namePattern.test(name)) return false;
     removePrivateFile(this.#fileOf(name));
     const served = this.#served.get(name);
-    if (served === undefined) return;
+    if (served === undefined) return false;
     this.#served.delete(name);
     served.deployment.isRemoved = true;
     // Not waited for: what is under way ends by itself, and its outcome is kept.
     void close(served);
+    return true;
   }
 
   /** Stops listening everywhere; resolves when every answer under way has left. */

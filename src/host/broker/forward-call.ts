@@ -3,6 +3,7 @@
 // is on disk before the gate gets it; a gate that goes away changes nothing. Only a break between the first byte out and
 // the last byte in leaves the outcome unknown.
 import type { IncomingMessage } from "node:http";
+import { hostPort } from "../../controls/egress/url.ts";
 import { maxAnswerBytes } from "../../controls/wire/door.ts";
 import { problem, problemAnswer, storageProblem, type Answer, type Problem } from "./answer.ts";
 import { AnswerEnd } from "./answer-end.ts";
@@ -37,7 +38,7 @@ export async function forwardCall(
   const { calls } = deployment.services;
   const { name } = deployment;
   try {
-    const begun = calls.begin(name, call);
+    const begun = calls.begin(name, call, hostPort(prepared.destination.host, prepared.destination.port));
     if (begun !== "begun") return refuse(begun === "known" ? knownProblem(call) : fullProblem);
   } catch (error) {
     deployment.refusalLog("error", "storage_failed", { deployment: name, call, error: (error as Error).message });
@@ -85,7 +86,7 @@ function recordCall(deployment: Deployment, prepared: Prepared, call: string, se
 }
 
 function breakCall(deployment: Deployment, prepared: Prepared, call: string, reason: string): Forwarded {
-  store(deployment, call, () => deployment.services.calls.broken(deployment.name, call));
+  store(deployment, call, () => deployment.services.calls.broken(deployment.name, call, reason));
   const why = brokenProblem(prepared.destination, reason);
   return { answer: problemAnswer(why), ending: { bytes: 0, problem: why }, isDialled: true };
 }

@@ -2,6 +2,7 @@
 // rows, signatures and outcomes of its own deployment; which one that is was decided by the socket it came through, so no
 // request can name another. Must stay true: one path and one method each, every body parsed by its schema.
 import type { IncomingMessage } from "node:http";
+import { chainId } from "../../controls/audit/chain.ts";
 import { callKeyPattern, recordRequest, signRequest } from "../../controls/wire/door.ts";
 import { jsonAnswer, problem, problemAnswer, refusalProblem, storageProblem, type Answer } from "./answer.ts";
 import { readJson } from "./body.ts";
@@ -31,6 +32,10 @@ export async function answerRecords(
     reason: why.reason,
     message: why.message,
   });
+  deployment.services.tally.note(deployment.name, "records_refused", {
+    view: path.slice(1, 65),
+    reason: why.reason,
+  });
   return problemAnswer(why);
 }
 
@@ -45,11 +50,15 @@ export async function answerSign(
   const body = await readJson(request, signRequest, maxSignBytes, hold);
   if (!body.ok) return problemAnswer(body.problem);
   try {
-    const signed = deployment.services.signer.sign(deployment.name, body.value);
+    const signed = deployment.services.signer.sign(chainId(deployment.name, "gate"), body.value);
     if (signed.isSigned) return jsonAnswer(200, { ...signed.answer });
     deployment.refusalLog("warn", "sign_refused", {
       deployment: deployment.name,
       sequence: body.value.sequence,
+      signed: signed.conflict.sequence,
+    });
+    deployment.services.tally.note(deployment.name, "sign_refused", {
+      chain: "gate",
       signed: signed.conflict.sequence,
     });
     return jsonAnswer(409, { ...signed.conflict });

@@ -133,5 +133,6 @@ function refuseRequest(deployment: Deployment, request: IncomingMessage, respons
     word: why.word,
     reason: why.reason,
   });
+  deployment.services.tally.note(deployment.name, "egress_refused", { host: host.slice(0, 260), reason: why.reason });
   sendAnswer(response, problemAnswer(why));
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { test } from "node:test";
-import { genesisHead, nextHead } from "../../controls/audit/chain.ts";
+import { chainId, genesis, headText, nextHead } from "../../controls/audit/chain.ts";
 import { startBroker } from "./broker.ts";
 import {
   ask,
@@ -16,7 +16,7 @@ import {
 const digestOf = (index: number): string => createHash("sha256").update(`entry ${index}`).digest("hex");
 const digests = Array.from({ length: 10 }, (_, index) => digestOf(index));
 const headAt = (deployment: string, sequence: number, list = digests): string =>
-  list.slice(0, sequence).reduce((head, digest) => nextHead(head, digest), genesisHead(deployment));
+  list.slice(0, sequence).reduce((head, digest) => nextHead(head, digest), genesis(chainId(deployment, "gate")).head);
 
 function isValid(deployment: string, reply: Reply): boolean {
   const { sequence, head, signature, key } = reply.json as {
@@ -31,7 +31,7 @@ function isValid(deployment: string, reply: Reply): boolean {
   });
   return verify(
     null,
-    Buffer.from(`ambit-head-v1\n${deployment}\n${sequence}\n${head}`),
+    Buffer.from(headText(chainId(deployment, "gate"), { sequence, head })),
     publicKey,
     Buffer.from(signature, "base64"),
   );

@@ -1,10 +1,13 @@
-// Control `audit`: signatures over the heads of gates' chains. A gate that was taken over wants its old entries cut off or
+// Control `audit`: signatures over the heads of chains. A gate that was taken over wants its old entries cut off or
 // rewritten under a good signature. Must stay true: the broker signs only what it computed itself from the head it signed
-// last, remembers a head before it signs it, and the key never leaves this process.
+// last, remembers a head before it signs it, and the key never leaves this process. Its own chain it signs as well: against
+// whoever holds this key there is no witness but an export that lies elsewhere.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { z } from "zod";
-import { genesisHead, nextHead } from "../../controls/audit/chain.ts";
+import { chainId, genesis, headText, nextHead, writers, type Standing } from "../../controls/audit/chain.ts";
+import { sealText } from "../../controls/audit/seal.ts";
+import { standings, type Seal, type SealRequest, type Standings } from "../../controls/wire/audit.ts";
 import type { signAnswer, signConflict, signRequest } from "../../controls/wire/door.ts";
 import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -15,28 +18,30 @@ export type Signed =
 
 export class Signer {
   readonly #key: KeyObject;
-  readonly #publicKey: string;
+  /** Public key, base64 of the raw 32 bytes. */
+  readonly key: string;
   readonly #find: StatementSync;
   readonly #store: StatementSync;
 
   /** Makes the key on the first start. @throws {PrivateFileError} when the key's file is not as it must be */
   constructor(database: DatabaseSync, keyFile: string) {
     this.#key = openKey(keyFile);
-    this.#publicKey = Buffer.from(String(createPublicKey(this.#key).export({ format: "jwk" }).x), "base64url").toString(
+    this.key = Buffer.from(String(createPublicKey(this.#key).export({ format: "jwk" }).x), "base64url").toString(
       "base64",
     );
-    this.#find = database.prepare("SELECT sequence, head FROM signed_heads WHERE deployment = ?");
+    this.#find = database.prepare("SELECT sequence, head FROM signed_heads WHERE chain = ?");
     this.#store = database.prepare(
-      "INSERT INTO signed_heads (deployment, sequence, head) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, head = excluded.head",
+      "INSERT INTO signed_heads (chain, sequence, head) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, head = excluded.head",
     );
   }
 
   /**
    * Signs an extension of the head it signed last; the same head again (no digests) gives the same signature.
+   * @param chain as `chainId` makes it
    * @throws when the new head could not be stored: then nothing is signed
    */
-  sign(deployment: string, request: SignRequest): Signed {
-    const last = this.#last(deployment);
+  sign(chain: string, request: SignRequest): Signed {
+    const last = this.standing(chain);
     const conflict = (message: string): Signed => ({ isSigned: false, conflict: { ...last, message } });
     if (request.sequence !== last.sequence + request.digests.length) {
       return conflict(
@@ -48,18 +53,30 @@ export class Signer {
         `the digests from ${last.sequence + 1} do not lead from the head signed last to this one: the chain was cut or rewritten`,
       );
     }
-    if (request.digests.length > 0) this.#store.run(deployment, request.sequence, request.head);
-    const text = `ambit-head-v1\n${deployment}\n${request.sequence}\n${request.head}`;
-    const signature = sign(null, Buffer.from(text, "utf8"), this.#key).toString("base64");
+    const { sequence, head } = request;
+    if (request.digests.length > 0) this.#store.run(chain, sequence, head);
     return {
       isSigned: true,
-      answer: { sequence: request.sequence, head: request.head, signature, key: this.#publicKey },
+      answer: { sequence, head, signature: this.#signText(headText(chain, request)), key: this.key },
     };
   }
 
-  #last(deployment: string): { sequence: number; head: string } {
-    const row = this.#find.get(deployment);
-    if (row === undefined) return { sequence: 0, head: genesisHead(deployment) };
+  /** Seals an export of a deployment: what it says of itself, beside the heads that were signed here last. */
+  seal(deployment: string, request: SealRequest): Seal {
+    const signedLast = writers.map((writer) => [writer, this.standing(chainId(deployment, writer))]);
+    const witness: Standings = standings.parse(Object.fromEntries(signedLast));
+    const unsigned = { ...request, v: 1 as const, kind: "seal" as const, deployment, witness, key: this.key };
+    return { ...unsigned, signature: this.#signText(sealText(unsigned)) };
+  }
+
+  #signText(text: string): string {
+    return sign(null, Buffer.from(text, "utf8"), this.#key).toString("base64");
+  }
+
+  /** The head that was signed last. */
+  standing(chain: string): Standing {
+    const row = this.#find.get(chain);
+    if (row === undefined) return genesis(chain);
     return { sequence: Number(row["sequence"]), head: String(row["head"]) };
   }
 }

@@ -2,9 +2,11 @@
 // crash at any moment is the attacker here. Must stay true: a commit is on disk when it returns (WAL, synchronous FULL),
 // one broker alone holds the file, and a file of a newer program is left untouched.
 import { DatabaseSync } from "node:sqlite";
+import { chainTable } from "../chain-table.ts";
 
-export const storageVersion = 2;
+export const storageVersion = 3;
 
+/** Up to form 2 heads were remembered by another name of their chain, which cannot be continued. */
 const tables = `
   CREATE TABLE IF NOT EXISTS forwarded (
     deployment TEXT NOT NULL,
@@ -19,11 +21,13 @@ const tables = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS forwarded_by_age ON forwarded (at);
   CREATE INDEX IF NOT EXISTS bodies_by_age ON forwarded (deployment, at) WHERE body IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS signed_heads (
-    deployment TEXT PRIMARY KEY,
+  DROP TABLE IF EXISTS signed_heads;
+  CREATE TABLE signed_heads (
+    chain TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL,
     head TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  ${chainTable}
 `;
 
 /**

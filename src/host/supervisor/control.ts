@@ -83,7 +83,10 @@ const putSecret: Route = async (host, request, [name = "", secret = ""]) => {
   if (typeof answer === "string") {
     return { problem: makeProblem(503, "broker_not_ready", answer) };
   }
-  if (answer.status === 204) return { status: 204 };
+  if (answer.status === 204) {
+    host.audit.append(name, "secret_set", { secret });
+    return { status: 204 };
+  }
   return { problem: makeProblem(answer.status < 400 ? 502 : answer.status, "broker_refused", describeAnswer(answer)) };
 };
 

@@ -149,6 +149,7 @@ async function restore(host: Host, row: DeploymentRow, release: Release, pinAgai
 }
 
 function refused(host: Host, name: string, release: Release, detail: string): Problem {
+  host.audit.append(name, "deploy_refused", { release: release.release, why: detail.slice(0, 500) });
   host.log.event("deploy_refused", { deployment: name, release: release.release, why: detail });
   return makeProblem(422, "deploy_refused", detail);
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
 import type { Release } from "../../controls/manifest/release.ts";
 import type { HostStatus } from "../../controls/wire/control.ts";
+import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
 import type { GroupParents } from "./cgroups.ts";
@@ -43,6 +44,8 @@ export class Host {
   readonly places: Places;
   readonly ids: HostIds;
   readonly registry: Registry;
+  /** The admin chain: every act of the operator on a deployment goes in here. */
+  readonly audit: AdminChain;
   readonly listen: Listen;
   readonly log: Log;
   readonly link: BrokerLink;
@@ -64,6 +67,7 @@ export class Host {
     this.places = places;
     this.ids = ids;
     this.registry = registry;
+    this.audit = registry.audit;
     this.listen = listen;
     this.log = log;
     this.#reaper = new Reaper(places.run, places.configs);

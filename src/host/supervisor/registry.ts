@@ -5,6 +5,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { releaseSchema, type Release } from "../../controls/manifest/release.ts";
+import { AdminChain, adminTables } from "./admin-chain.ts";
 import { StartRefused } from "./start-refused.ts";
 
 export const registryVersion = 1;
@@ -28,6 +29,7 @@ const tables = `
     token_digest text not null, token_id text not null, created text not null
   ) strict;
   create table if not exists pending (name text primary key, uid integer not null) strict;
+  ${adminTables}
 `;
 
 const rowSchema = z.object({
@@ -78,10 +80,13 @@ export function openRegistry(path: string, whoRuns: () => string): Registry {
 
 /** The registry of one state folder; every method is one committed transaction. */
 export class Registry {
+  /** What the operator did; its entries can be in one commit with what they tell. */
+  readonly audit: AdminChain;
   readonly #db: DatabaseSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
+    this.audit = new AdminChain(db);
   }
 
   list(): DeploymentRow[] {
@@ -113,8 +118,7 @@ export class Registry {
 
   /** Makes a release the one that runs, from now on and after every restart. */
   commit(row: DeploymentRow & { readonly release: Release }): void {
-    this.#db.exec("begin immediate");
-    try {
+    this.audit.together(() => {
       this.#db
         .prepare(
           `insert into deployments (name, uid, release, token_digest, token_id, created) values (?, ?, ?, ?, ?, ?)
@@ -122,11 +126,8 @@ export class Registry {
         )
         .run(row.name, row.uid, JSON.stringify(row.release), row.tokenDigest, row.tokenId, row.created);
       this.#db.prepare("delete from pending where name = ?").run(row.name);
-      this.#db.exec("commit");
-    } catch (error) {
-      this.#db.exec("rollback");
-      throw error;
-    }
+      this.audit.append(row.name, "deployed", { release: row.release.release });
+    });
   }
 
   /** Writes down that a deploy was undone: of a new deployment nothing is left, of an older one the release before runs. */
