@@ -4,6 +4,7 @@ import { approvalExpired, approvalReplayed, argumentsChanged, denied } from "./d
 import { honestInvoice, poisonedInvoice } from "./demo-scenes/invoices.ts";
 import { forgedHistory } from "./demo-scenes/messages.ts";
 import { rolledBack } from "./demo-scenes/releases.ts";
+import { twoPerson } from "./demo-scenes/two-person.ts";
 import { changedTool, overLimit, unknownTool } from "./demo-scenes/tools.ts";
 
 export interface SceneGroup {
@@ -13,7 +14,10 @@ export interface SceneGroup {
 
 export const sceneGroups: readonly SceneGroup[] = [
   { heading: "The clerk at work", scenes: [honestInvoice, poisonedInvoice] },
-  { heading: "A person's yes and no", scenes: [denied, approvalReplayed, argumentsChanged, approvalExpired] },
+  {
+    heading: "A person's yes and no",
+    scenes: [denied, approvalReplayed, argumentsChanged, approvalExpired, twoPerson],
+  },
   { heading: "What the agent cannot do at all", scenes: [unknownTool, overLimit, changedTool] },
   { heading: "What comes in", scenes: [forgedHistory] },
   { heading: "What the operator takes back", scenes: [rolledBack] },

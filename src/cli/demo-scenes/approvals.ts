@@ -101,7 +101,7 @@ export const denied: Scene = {
       else await decide(clerk, call, "deny", { note: "the cleaners did not come" });
     }
     const ended = await afterDecision(clerk, turn);
-    const told = ended.reply.includes("a person denied this call: the cleaners did not come");
+    const told = ended.reply.includes("the cleaners did not come");
     say(`The payment is denied ("the cleaners did not come"), the mail beside it approved. The agent: ${ended.reply}`);
     const next = await clerk.client.say("What invoices are open?", turn.thread);
     say(`Asked for the open invoices it goes on working: ${next.reply.split("\n", 1)[0]}`);
