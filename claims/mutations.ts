@@ -21,6 +21,7 @@ export interface Mutation {
 const runtime = { control: "runtime", claim: "claims/runtime.claim.test.ts" } as const;
 const schemas = { control: "schemas", claim: "claims/schemas.claim.test.ts" } as const;
 const review = { control: "review", claim: "claims/review.claim.test.ts" } as const;
+const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -167,5 +168,61 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/access/people.ts",
     find: "return bare.toLowerCase().normalize",
     replace: "return bare.normalize",
+  },
+  {
+    ...allowlists,
+    name: "only listed senders",
+    red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
+    file: "src/controls/access/allowlist.ts",
+    find: "if (isListed(user, list, groups)) return undefined;",
+    replace: "if (isListed(user, list, groups) || channel !== user) return undefined;",
+  },
+  {
+    ...allowlists,
+    name: "a domain is that domain",
+    red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
+    file: "src/controls/access/people.ts",
+    find: "rest[0] === domain &&",
+    replace: "rest[0]?.endsWith(domain) &&",
+  },
+  {
+    ...allowlists,
+    name: "only the case of A to Z is folded",
+    red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
+    file: "src/controls/access/people.ts",
+    find: "name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())",
+    replace: "name.toLowerCase()",
+  },
+  {
+    ...allowlists,
+    name: "only listed rooms",
+    red: "a room that is not listed, or none, is refused, and the model sees nothing of it",
+    file: "src/controls/access/allowlist.ts",
+    find: `decidePlace("room", sender.room, lists.rooms, channel)`,
+    replace: "undefined",
+  },
+  {
+    ...allowlists,
+    name: "only listed workspaces",
+    red: "a workspace that is not listed, or none, is refused, and the model sees nothing of it",
+    file: "src/controls/access/allowlist.ts",
+    find: `decidePlace("workspace", sender.workspace, lists.workspaces, channel)`,
+    replace: "undefined",
+  },
+  {
+    ...allowlists,
+    name: "a stranger is answered once a day",
+    red: "a stranger is answered once a day and written down once, also when the gate was killed in between",
+    file: "src/gate/ledger/refused-senders.ts",
+    find: ".toArray().length > 0) return false;",
+    replace: ".toArray().length > 0) return true;",
+  },
+  {
+    ...allowlists,
+    name: "only listed senders read",
+    red: "whoever is not listed cannot read a turn, not even with its name",
+    file: "src/gate/channels/api.ts",
+    find: "=> decideSender(user, users, channel, groups));",
+    replace: `=> decideSender("amy", users, channel, groups));`,
   },
 ];

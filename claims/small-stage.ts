@@ -1,5 +1,5 @@
 // A small deployment for claims and measurements: the scripted model, one real MCP server and the tools a test names.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
@@ -20,6 +20,8 @@ export interface SmallStage {
   /** Base URL of the scripted model and URL of the tool server, to ask them without Ambit. */
   readonly model: string;
   readonly tools: string;
+  /** What the model was asked so far: the last words of the user in each request that reached it. */
+  asked(): string[];
 }
 
 export interface ToolServerUnderTest {
@@ -34,6 +36,8 @@ export interface SmallStageOptions {
   readonly server: (folder: string) => Promise<ToolServerUnderTest>;
   /** YAML flow mapping of the named tools. */
   readonly tools: string;
+  /** YAML flow mapping of the channels. */
+  readonly channels?: string;
   /** Further top-level lines of the deployment file. */
   readonly more?: string;
   /** A host that runs already on this state folder. */
@@ -45,9 +49,10 @@ export async function setSmallStage(options: SmallStageOptions): Promise<SmallSt
   const { state, name } = options;
   const folder = mkdtempSync(join(tmpdir(), "ambit-small-"));
   chmodSync(folder, 0o755);
+  const log = join(folder, "model.log");
   const model = spawnTied(
     "examples/scripted-demo/server.ts",
-    ["--port", "0"],
+    ["--port", "0", "--log", log],
     { PATH: process.env["PATH"] },
     "inherit",
   );
@@ -76,14 +81,23 @@ export async function setSmallStage(options: SmallStageOptions): Promise<SmallSt
       client: new ChannelClient(host.url, name, token ?? "", "amy"),
       ask: (method, path, body) => ask(method, `/v1/deployments/${name}/gate/${path}`, body),
     };
-    return { stage, release, model: answers.url, tools: server.url };
+    return { stage, release, model: answers.url, tools: server.url, asked: () => readAsked(log) };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
 }
 
-function deploymentText({ name, tools, more = "" }: SmallStageOptions, toolsUrl: string, modelUrl: string): string {
+function readAsked(log: string): string[] {
+  const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
+  return lines.filter((line) => line !== "").map((line) => (JSON.parse(line) as { asked: string }).asked);
+}
+
+function deploymentText(
+  { name, tools, channels = "{ api: { users: [amy, bob] } }", more = "" }: SmallStageOptions,
+  toolsUrl: string,
+  modelUrl: string,
+): string {
   const hosts = [new URL(toolsUrl).host, new URL(modelUrl).host];
   return `version: 1
 name: ${name}
@@ -91,7 +105,7 @@ purpose: Shows one thing.
 agent:
   instructions: ./instructions.md
   model: { provider: openai-compatible, base_url: "${modelUrl}", name: scripted-demo }
-channels: { api: { users: [amy, bob] } }
+channels: ${channels}
 servers: { under-test: { url: "${toolsUrl}", tools: ${tools} } }
 egress: { allow_internal: ${JSON.stringify(hosts)} }
 ${more}`;

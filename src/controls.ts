@@ -114,9 +114,9 @@ export const controls: readonly Control[] = [
     id: "allowlists",
     claim: "A message from a sender, room or workspace that is not listed never reaches the agent.",
     rooms: ["src/controls/access", "src/gate"],
-    claimTest: null,
-    state: "not built",
-    note: "Only the API channel exists; its list of users has no claim test yet.",
+    claimTest: "claims/allowlists.claim.test.ts",
+    state: "enforced",
+    note: "For the API channel, the only one so far: users by name, domain or group, rooms, workspaces; one polite refusal a day.",
   },
   {
     id: "redeploys",

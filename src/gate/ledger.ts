@@ -13,6 +13,7 @@ import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admissi
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
+import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledger/refused-senders.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
 import { VoteStore, voteTables } from "./ledger/vote-store.ts";
@@ -30,6 +31,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #pins: PinStore;
   readonly #review: Review;
   readonly #admission: Admission;
+  readonly #refusedSenders: RefusedSenders;
   readonly #signer: HeadSigner;
   /** When the alarm is set for, as far as this instance knows; milliseconds since the epoch. */
   #armed: number | undefined;
@@ -37,13 +39,14 @@ export class Ledger extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const sql = state.storage.sql;
-    sql.exec(chainTables + callTables + voteTables + pinTables + metaTable);
+    sql.exec(chainTables + callTables + voteTables + pinTables + refusedSenderTables + metaTable);
     this.#release = openRelease(env);
     this.#chain = new ChainStore(sql, this.#release.manifest.name);
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
     this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins, this.#review);
+    this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
     this.#signer.schedule();
   }
@@ -56,6 +59,11 @@ export class Ledger extends DurableObject<Env> {
       return this.#admission.admit(request, Date.now());
     });
     return answer;
+  }
+
+  /** A message of a sender who is not listed; true when it is the first of this sender in 24 hours. */
+  refuseSender(sender: RefusedSender): boolean {
+    return this.#commit(() => this.#refusedSenders.note(sender, Date.now()));
   }
 
   /** Takes over what a thread has to report; a repeated report changes nothing. */

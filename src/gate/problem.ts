@@ -16,10 +16,11 @@ export function problemResponse(
   detail: string,
   field?: string,
   headers: HeadersInit = {},
+  more: { reply?: string } = {},
 ): Response {
   const named = field ? { field: printable(field, maxFieldChars) } : {};
   const words = { title: code.replaceAll("_", " "), status, detail: printable(detail, maxDetailChars), ...named };
-  const body = { type: `urn:ambit:problem:${code}`, ...words };
+  const body = { type: `urn:ambit:problem:${code}`, ...words, ...more };
   const response = Response.json(body, { status, headers });
   response.headers.set("content-type", "application/problem+json");
   return response;
@@ -32,11 +33,11 @@ const statusOf: Readonly<Record<string, number>> = {
   too_many_messages: 429,
 };
 
-/** A refusal as outsiders see it. */
-export function refusalResponse(refusal: Refusal): Response {
+/** A refusal as outsiders see it; `reply` is what the sender of a message may be told. */
+export function refusalResponse(refusal: Refusal, more: { reply?: string } = {}): Response {
   const status = statusOf[refusal.reason] ?? 403;
   const headers: HeadersInit = status === 429 ? { "retry-after": "5" } : {};
-  return problemResponse(status, refusal.reason, refusal.message, refusal.field, headers);
+  return problemResponse(status, refusal.reason, refusal.message, refusal.field, headers, more);
 }
 
 /** Reads and parses a JSON body, or says which field is wrong. */

@@ -48,6 +48,14 @@ export function decideSender(
   };
 }
 
+/** What a sender may be told of such a refusal: that nobody listens, and neither who is listed nor what this is for. */
+export function replyTo(refusal: Refusal): string {
+  const isSender = refusal.reason === "sender_not_listed";
+  return isSender
+    ? "This assistant does not take messages from you; ask whoever runs it to add you."
+    : "This assistant does not take messages from here; ask whoever runs it to add this place.";
+}
+
 /** A channel that lists places takes messages only from these: one that names none is refused as well. */
 function decidePlace(
   kind: "room" | "workspace",

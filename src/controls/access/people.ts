@@ -39,7 +39,7 @@ function isNamedBy(name: string, entry: string): boolean {
   if (!entry.startsWith("*@")) return entry === name;
   const domain = entry.slice(2);
   const [local = "", ...rest] = name.split("@");
-  return domain !== "" && rest.length === 1 && rest[0] === domain && /^[^\s\p{C}]+$/u.test(local);
+  return domain !== "" && rest.length === 1 && rest[0] === domain && /^[^*\s\p{C}]+$/u.test(local);
 }
 
 function foldCase(name: string): string {

@@ -6,6 +6,8 @@ import { isPrintable } from "../manifest/printable.ts";
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
 
+const place = z.string().min(1).max(254).refine(isPrintable, "one line without control or invisible characters");
+
 /**
  * `POST /v1/messages`. Optional headers: `Idempotency-Key` (1 to 128 visible ASCII characters; the same key gives the
  * same turn) and `Prefer: wait=SECONDS` (RFC 7240; up to 30: answered with 200 and the turn when it ends in time).
@@ -14,6 +16,8 @@ export const messageRequest = z.strictObject({
   user: z.string().min(1).max(254).describe("who is speaking, as the channel knows them"),
   thread: threadId.optional().describe("conversation to go on with; left out, a new one starts"),
   text: z.string().min(1).max(100_000),
+  room: place.optional().describe("room it was said in, where the channel has rooms"),
+  workspace: place.optional().describe("workspace it was said in, where the channel has workspaces"),
 });
 /** 202: the message is on disk and will be answered, whatever dies. */
 export const messageAccepted = z.strictObject({ thread: threadId, turn: z.int() });
@@ -126,6 +130,8 @@ export const problem = z.strictObject({
   detail: z.string(),
   /** Dotted path of the field at fault. */
   field: z.string().optional(),
+  /** Words for the sender of a refused message; there once a day, so that no channel answers a stranger twice. */
+  reply: z.string().optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

@@ -1,9 +1,11 @@
 // Rooms 1, 2 and 11 for the `api` channel: a request becomes a message of one listed user in one of that user's own
 // threads. A caller cannot name a thread of somebody else: the user is part of the thread's name.
-import { decideSender } from "../../controls/access/allowlist.ts";
+import type { Refusal } from "../../boundary.ts";
+import { decideMessage, decideSender, replyTo, type Sender } from "../../controls/access/allowlist.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
+import type { Manifest } from "../../controls/manifest/schema.ts";
 import { messageRequest } from "../../controls/wire/gate.ts";
-import { openRelease, openThread, type Env } from "../env.ts";
+import { openLedger, openRelease, openThread, type Env } from "../env.ts";
 import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
 
 const channel = "api";
@@ -33,8 +35,9 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   }
   const message = await parseBody(request, messageRequest);
   if (message instanceof Response) return message;
-  const refusal = decideSpeaker(message.user, env);
-  if (refusal) return refusalResponse(refusal);
+  const refusal = decideAccess(env, (lists, groups) => decideMessage(message, lists, channel, groups));
+  if (refusal?.reason === "channel_off") return refusalResponse(refusal);
+  if (refusal) return refuseMessage(refusal, message, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
   const submission = { key, channel, user: message.user, text: message.text, idempotency };
@@ -55,7 +58,7 @@ function preferredWait(header: string | null): number {
 async function showTurn(url: URL, env: Env, thread: string, turn: number): Promise<Response> {
   const user = url.searchParams.get("user") ?? "";
   if (user === "") return problemResponse(400, "bad_request", "say whose thread it is", "user");
-  const refusal = decideSpeaker(user, env);
+  const refusal = decideAccess(env, ({ users }, groups) => decideSender(user, users, channel, groups));
   if (refusal) return refusalResponse(refusal);
   const wait = Number(url.searchParams.get("wait") ?? 0);
   if (!Number.isInteger(wait) || wait < 0 || wait > longestWaitMs) {
@@ -65,11 +68,23 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
 }
 
-function decideSpeaker(user: string, env: Env) {
-  const listed = openRelease(env).manifest.channels.api?.users;
-  if (listed) return decideSender(user, listed, channel);
+/** Unlisted senders are told so once a day, and never reach a thread or the model. */
+async function refuseMessage(refusal: Refusal, { user }: Sender, env: Env): Promise<Response> {
+  const isFirst = await openLedger(env).refuseSender({ channel, user, reason: refusal.reason });
+  return refusalResponse(refusal, isFirst ? { reply: replyTo(refusal) } : {});
+}
+
+type ApiChannel = NonNullable<Manifest["channels"]["api"]>;
+
+/** A channel that does not stand in the deployment file is off. */
+function decideAccess(
+  env: Env,
+  decide: (lists: ApiChannel, groups: Manifest["groups"]) => Refusal | undefined,
+): Refusal | undefined {
+  const { channels, groups } = openRelease(env).manifest;
+  if (channels.api) return decide(channels.api, groups);
   const message = "this channel is off: list its users under channels.api in the deployment file";
-  return { control: "allowlists" as const, reason: "channel_off", field: "channels.api", message };
+  return { control: "allowlists", reason: "channel_off", field: "channels.api", message };
 }
 
 /** A retry with the same key finds the same thread. */
