@@ -16,6 +16,7 @@ import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store
 import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledger/refused-senders.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
+import { UseStore, useTables } from "./ledger/use-store.ts";
 import { VoteStore, voteTables } from "./ledger/vote-store.ts";
 
 const metaTable = "create table if not exists meta (key text primary key, value text not null)";
@@ -39,13 +40,16 @@ export class Ledger extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const sql = state.storage.sql;
-    sql.exec(chainTables + callTables + voteTables + pinTables + refusedSenderTables + metaTable);
+    sql.exec(chainTables + callTables + voteTables + pinTables + useTables + refusedSenderTables + metaTable);
     this.#release = openRelease(env);
     this.#chain = new ChainStore(sql, this.#release.manifest.name);
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
-    this.#admission = new Admission(this.#release, this.#chain, this.#calls, this.#pins, this.#review);
+    this.#admission = new Admission({
+      ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
+      ...{ uses: new UseStore(sql), frozen: () => null },
+    });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
     this.#signer.schedule();

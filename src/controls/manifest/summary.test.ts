@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decideCall } from "../policy/decide.ts";
+import { contextOf } from "../policy/fixtures/context.ts";
 import { parseToolSchema } from "../policy/tool-schema.ts";
 import { manifestSchema, type Contract } from "./schema.ts";
 import { secretNames, summarizeAuthority } from "./summary.ts";
@@ -92,7 +93,7 @@ test("no tool is left out, and what is said to wait for a person is exactly what
         const manifest = manifestSchema.parse({ ...base, servers });
         const { reads, changes, asks } = summarizeAuthority(manifest);
         const call = { callId: "c", server: "erp", tool: "tool", arguments: {} };
-        const { verdict } = decideCall(call, { schema, contract: manifest.servers["erp"]?.tools["tool"] });
+        const { verdict } = decideCall(call, contextOf({ schema, contract: manifest.servers["erp"]?.tools["tool"] }));
         assert.equal(asks.length === 1, verdict.verdict === "review", JSON.stringify(contract));
         assert.equal(changes.length === 1, effect !== "read" && verdict.verdict === "allow", JSON.stringify(contract));
         assert.equal(reads.length === 1, effect === "read");

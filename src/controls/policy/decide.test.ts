@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { JsonObject, ToolCall } from "../../boundary.ts";
 import { contract as contractSchema, type Contract } from "../manifest/schema.ts";
-import { decideCall, type PolicyContext } from "./decide.ts";
+import { decideCall } from "./decide.ts";
+import { contextOf } from "./fixtures/context.ts";
 import { parseToolSchema, type ToolSchema } from "./tool-schema.ts";
 
 function parse(schema: unknown): ToolSchema {
@@ -30,7 +31,7 @@ const contract = contractSchema.parse({
   bind: { tenant: "acme" },
   max: { amount_cents: 500_000, per_day: 20 },
 });
-const context: PolicyContext = { contract, schema };
+const context = contextOf({ contract, schema });
 const good = { invoice_id: "inv_1", amount_cents: 500_000 };
 const call = (args: unknown, tool = "pay_invoice"): ToolCall => ({
   callId: "call_1",
@@ -97,7 +98,7 @@ for (const [name, args] of allowed) {
 }
 
 test("a limit applies where the schema lets anything pass, and to names every object has", () => {
-  const limited = { schema, contract: { ...contract, max: { discount: 5, constructor: 5 } } };
+  const limited = contextOf({ schema, contract: { ...contract, max: { discount: 5, constructor: 5 } } });
   const reason = (args: JsonObject): string => {
     const { verdict } = decideCall(call(args), limited);
     return verdict.verdict === "refuse" ? `${verdict.refusal.reason} ${verdict.refusal.field}` : verdict.verdict;
@@ -112,13 +113,13 @@ test("a limit applies where the schema lets anything pass, and to names every ob
 
 test("a tool that is not named does not exist, whatever is pinned", () => {
   for (const tool of ["delete_invoice", "constructor", "__proto__", "", "pay_invoice "]) {
-    const { verdict } = decideCall(call({}, tool), { contract: undefined, schema });
+    const { verdict } = decideCall(call({}, tool), contextOf({ contract: undefined, schema }));
     assert.equal(verdict.verdict === "refuse" && verdict.refusal.reason, "unknown_tool");
   }
 });
 
 test("a tool that is named and not pinned is quarantined, with the command that helps", () => {
-  const { verdict } = decideCall(call(good), { contract, schema: undefined });
+  const { verdict } = decideCall(call(good), contextOf({ contract, schema: undefined }));
   assert.equal(verdict.verdict === "refuse" && verdict.refusal.reason, "tool_quarantined");
   assert.match(verdict.verdict === "refuse" ? verdict.refusal.message : "", /ambit tools ls/);
 });
@@ -138,10 +139,10 @@ const reviews: readonly (readonly [waits: object, rule: string, twin: object])[]
 for (const [waits, rule, twin] of reviews) {
   test(`${JSON.stringify(waits)} waits for a person, ${JSON.stringify(twin)} does not`, () => {
     const decide = (parts: object) =>
-      decideCall(call({ invoice_id: "i" }), {
-        schema,
-        contract: contractSchema.parse({ ...parts, bind: { tenant: "acme" } }),
-      });
+      decideCall(
+        call({ invoice_id: "i" }),
+        contextOf({ schema, contract: contractSchema.parse({ ...parts, bind: { tenant: "acme" } }) }),
+      );
     const { verdict } = decide(waits);
     assert.deepEqual([verdict.verdict, verdict.verdict === "review" && verdict.rule], ["review", rule]);
     assert.equal(decide(twin).verdict.verdict, "allow");
@@ -150,9 +151,9 @@ for (const [waits, rule, twin] of reviews) {
 
 test("a refusal comes before a person is asked: nobody approves what cannot run", () => {
   const spending: Contract = { ...contract, effect: "irreversible", impact: "spend" };
-  assert.equal(decideCall(call(good), { schema, contract: spending }).verdict.verdict, "review");
+  assert.equal(decideCall(call(good), contextOf({ schema, contract: spending })).verdict.verdict, "review");
   assert.equal(
-    decideCall(call({ ...good, amount_cents: 500_001 }), { schema, contract: spending }).verdict.verdict,
+    decideCall(call({ ...good, amount_cents: 500_001 }), contextOf({ schema, contract: spending })).verdict.verdict,
     "refuse",
   );
 });
@@ -174,7 +175,8 @@ test("whatever a model sends: the bound value stands, the limit holds, and nothi
       assert.ok(!Object.hasOwn(args, "tenant") && !Object.hasOwn(args, "memo") && !Object.hasOwn(run, "__proto__"));
       const amount = run["amount_cents"];
       assert.ok(typeof amount === "number" && amount >= 0 && amount <= 500_000);
-      assert.deepEqual(decideCall(call(args), context), { verdict, arguments: run });
+      const again = decideCall(call(args), context);
+      assert.deepEqual([again.verdict, again.arguments], [verdict, run]);
     }),
     { numRuns: 3000 },
   );
@@ -186,7 +188,10 @@ test("impact, an effect that cannot be undone, and a review never go without a p
   fc.assert(
     fc.property(effects, impacts, fc.boolean(), (effect, impact, hasReview) => {
       const parts = { effect, impact, bind: { tenant: "acme" }, ...(hasReview ? { review: { by: "finance" } } : {}) };
-      const { verdict } = decideCall(call({ invoice_id: "i" }), { schema, contract: contractSchema.parse(parts) });
+      const { verdict } = decideCall(
+        call({ invoice_id: "i" }),
+        contextOf({ schema, contract: contractSchema.parse(parts) }),
+      );
       const needsPerson = impact !== "none" || effect === "irreversible" || hasReview;
       assert.equal(verdict.verdict, needsPerson ? "review" : "allow");
     }),

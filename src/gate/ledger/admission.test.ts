@@ -10,6 +10,7 @@ import { CallStore, callTables } from "./call-store.ts";
 import { ChainStore, chainTables } from "./chain-store.ts";
 import { Review } from "./review.ts";
 import { PinStore, pinTables, type SeenTool } from "./pin-store.ts";
+import { UseStore, useTables } from "./use-store.ts";
 import { VoteStore, voteTables } from "./vote-store.ts";
 
 const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
@@ -33,12 +34,13 @@ function release(id = "0"): Release {
 
 function openDesk() {
   const sql = openSqlStorage() as unknown as SqlStorage;
-  sql.exec(chainTables + callTables + voteTables + pinTables);
+  sql.exec(chainTables + callTables + voteTables + pinTables + useTables);
   const [chain, calls, pins] = [new ChainStore(sql, "ab"), new CallStore(sql), new PinStore(sql)];
   pins.replaceAll([seen("pay"), seen("note")]);
-  const votes = new VoteStore(sql);
+  const [votes, uses] = [new VoteStore(sql), new UseStore(sql)];
   const review = new Review(chain, calls, votes, release());
-  const desk = (id?: string) => new Admission(release(id), chain, calls, pins, review);
+  const desk = (id?: string) =>
+    new Admission({ release: release(id), chain, calls, pins, uses, review, frozen: () => null });
   const events = () => chain.read(0, 100).map(({ entry }) => entry.event);
   return { desk: desk(), review, redeployed: desk("1"), calls, pins, events };
 }

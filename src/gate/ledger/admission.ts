@@ -10,12 +10,15 @@ import { canonicalJson } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { durationMs } from "../../controls/manifest/shapes.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
+import type { Overlay } from "../../controls/policy/overlay.ts";
+import type { Decision } from "../../controls/policy/question.ts";
 import { openCatalog, type CatalogTool } from "../tools/catalog.ts";
 import { findNamedTool } from "../tools/named.ts";
 import type { CallRow, CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { PinStore } from "./pin-store.ts";
 import type { Review } from "./review.ts";
+import type { UseStore } from "./use-store.ts";
 
 export interface AdmitRequest {
   readonly callId: string;
@@ -39,67 +42,83 @@ export type AdmitAnswer =
   | { readonly state: "held"; readonly reason: string; readonly expires: string }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
-const dayMs = 86_400_000;
+/** What the Ledger holds and a decision rests on. */
+export interface Desk {
+  readonly release: Release;
+  readonly chain: ChainStore;
+  readonly calls: CallStore;
+  readonly pins: PinStore;
+  readonly uses: UseStore;
+  readonly review: Review;
+  /** Why nothing may run now, or null. */
+  readonly frozen: () => string | null;
+  readonly overlay?: Overlay | undefined;
+}
+
+/** Who asks for which call; what `policy explain` asks about is one that nobody made. */
+export type Wish = Omit<AdmitRequest, "entries">;
 
 export class Admission {
-  readonly #release: Release;
-  readonly #chain: ChainStore;
-  readonly #calls: CallStore;
-  readonly #pins: PinStore;
-  readonly #review: Review;
+  readonly #desk: Desk;
 
-  constructor(release: Release, chain: ChainStore, calls: CallStore, pins: PinStore, review: Review) {
-    this.#release = release;
-    this.#chain = chain;
-    this.#calls = calls;
-    this.#pins = pins;
-    this.#review = review;
+  constructor(desk: Desk) {
+    this.#desk = desk;
   }
 
   admit(request: AdmitRequest, now: number): AdmitAnswer {
-    const tool = openCatalog(this.#release, this.#pins.all()).find((item) => item.name === request.name);
-    const call = {
-      callId: request.callId,
-      server: tool?.server ?? "",
-      tool: request.name,
-      arguments: request.arguments,
-    };
-    const named = findNamedTool(this.#release, request.name);
-    const decision = decideCall(call, { contract: tool?.contract ?? named?.contract, schema: tool?.checker });
-    const row = this.#calls.get(request.callId);
-    if (decision.verdict.verdict === "refuse" || !tool) {
-      const refusal = decision.verdict.verdict === "refuse" ? decision.verdict.refusal : unknown;
-      const isAbsent = named !== undefined && this.#pins.get(named.server, named.tool)?.state === "absent";
-      return this.#refuse(request, isAbsent ? absent(request.name) : refusal, now, row);
-    }
+    const row = this.#desk.calls.get(request.callId);
+    if (row && isOver(row)) return refusedBecause(row.state, row);
+    const { decision, tool } = this.consider(request, now, row);
+    if (decision.verdict.verdict === "refuse") return this.#refuse(request, decision.verdict.refusal, now, row);
+    if (!tool) throw new Error(`${request.name} is no tool and was not refused`);
     const action = this.#action(request, tool, decision.arguments);
-    if (row) return this.#again(request, row, action, tool, now);
-    const limit = this.#overDay(tool, now);
-    if (limit) return this.#refuse(request, limit, now);
-    return this.#first(request, action, tool, decision.verdict, now);
+    return row ? this.#again(request, row, action, tool, now) : this.#first(request, action, tool, decision, now);
+  }
+
+  /** Decides from what the Ledger holds now, and writes nothing. */
+  consider(wish: Wish, now: number, row?: CallRow): { decision: Decision; tool: CatalogTool | undefined } {
+    const { release, pins, uses, review, frozen, overlay } = this.#desk;
+    const { callId, thread, turn, user, name } = wish;
+    const tool = openCatalog(release, pins.all()).find((item) => item.name === name);
+    const named = findNamedTool(release, name);
+    const contract = tool?.contract ?? named?.contract;
+    const where = { server: tool?.server ?? named?.server ?? "", tool: tool?.tool ?? named?.tool ?? name };
+    const call = { callId, ...where, arguments: wish.arguments };
+    const decision = decideCall(call, {
+      ...{ frozen: frozen(), contract, schema: tool?.checker, overlay },
+      ...{ mode: release.manifest.mode, unattended: release.manifest.unattended },
+      isAbsent: pins.get(where.server, where.tool)?.state === "absent",
+      used: uses.used({ callId, thread, turn, user, ...where }, contract, now),
+      place: { user, thread, turn, channel: thread.slice(0, thread.indexOf(":")) },
+      approvals: row ? review.approvers(row.callId) : [],
+    });
+    return { decision, tool };
   }
 
   #first(
     request: AdmitRequest,
     action: Action,
     tool: CatalogTool,
-    verdict: { verdict: string; rule: string; message?: string },
+    { verdict, would }: Decision,
     now: number,
   ): AdmitAnswer {
+    if (verdict.verdict === "refuse") throw new Error("a refused call is not kept");
     const { effect, impact, review } = tool.contract;
     const held = verdict.verdict === "review";
-    const crowded = held ? this.#review.tooMany(request.user, request.thread, request.turn) : undefined;
+    const crowded = held ? this.#desk.review.tooMany(request.user, request.thread, request.turn) : undefined;
     if (crowded) return this.#refuse(request, crowded, now);
     const lease = held ? null : crypto.randomUUID();
     const expires = now + durationMs(review?.expires ?? "4h");
     const row: CallRow = {
       ...{ callId: request.callId, thread: request.thread, turn: request.turn, user: request.user },
-      ...{ action, actionHash: hashAction(action), effect, impact, reason: verdict.message ?? verdict.rule },
+      ...{ action, actionHash: hashAction(action), effect, impact, reason: held ? verdict.message : verdict.rule },
       ...{ state: held ? "held" : "executing", created: now, expires, lease, by: null, note: null },
     };
-    this.#calls.insert(row);
+    this.#desk.calls.insert(row);
+    this.#recordWould(row, would, now);
+    if (!held) this.#use(row, tool, action, now);
     const detail = { tool: action.tool, server: action.server, rule: verdict.rule, actionHash: row.actionHash };
-    this.#review.record(held ? "call_held" : "call_admitted", row, detail, now);
+    this.#desk.review.record(held ? "call_held" : "call_admitted", row, detail, now);
     if (lease) return leased(lease, action);
     return { state: "held", reason: row.reason, expires: new Date(expires).toISOString() };
   }
@@ -109,48 +128,69 @@ export class Admission {
     const same = hashAction(action) === row.actionHash && row.thread === request.thread;
     if (row.state === "executing" && row.lease && same) return leased(row.lease, action);
     if ((row.state === "held" || row.state === "approved") && row.expires <= now) {
-      this.#review.end(row, "expire", now);
+      this.#desk.review.end(row, "expire", now);
       return refusedBecause("expired", row);
     }
     if (row.state === "held")
       return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
     if (row.state !== "approved") return refusedBecause(row.state, row);
     if (!same) {
-      this.#review.end(row, "void", now);
+      this.#desk.review.end(row, "void", now);
       return refusedBecause("arguments_changed", row);
     }
-    const limit = this.#review.lacking(row) ?? this.#overDay(tool, now);
-    if (limit) return this.#refuse(request, limit, now, row);
+    const lacking = this.#desk.review.lacking(row);
+    if (lacking) return this.#refuse(request, lacking, now, row);
     const lease = crypto.randomUUID();
-    this.#calls.move(row, "execute");
-    this.#calls.lease(row.callId, lease, now);
-    this.#review.record("call_admitted", row, { approvedBy: row.by, actionHash: row.actionHash }, now);
+    this.#desk.calls.move(row, "execute");
+    this.#desk.calls.lease(row.callId, lease, now);
+    this.#use(row, tool, action, now);
+    this.#desk.review.record("call_admitted", row, { approvedBy: row.by, actionHash: row.actionHash }, now);
     return leased(lease, action);
   }
 
-  #overDay(tool: CatalogTool, now: number): Refusal | undefined {
-    const bound = tool.contract.max["per_day"];
-    if (bound === undefined || this.#calls.leasedSince(tool.server, tool.tool, now - dayMs) < bound) return undefined;
-    const message = `${tool.tool} ran ${bound} times in the last 24 hours, the limit in the deployment file`;
-    return { control: "workflow", reason: "limit_reached", field: "max.per_day", message };
+  /** The bounds are used up in the commit that gives the lease, and not while a call only waits. */
+  #use(row: CallRow, tool: CatalogTool, action: Action, now: number): void {
+    const { callId, user, thread, turn } = row;
+    const place = { callId, user, thread, turn, server: tool.server, tool: tool.tool };
+    this.#desk.uses.add(place, tool.contract, action.arguments, now);
+  }
+
+  /** In observe mode what would have stopped the call is written, and the call goes on. */
+  #recordWould(row: CallRow, would: Decision["would"], now: number): void {
+    if (!would) return;
+    if (would.verdict === "review") {
+      const detail = { tool: row.action.tool, rule: would.rule };
+      return this.#desk.review.record("call_would_hold", row, detail, now);
+    }
+    const { control, reason, field } = would.refusal;
+    const detail = { tool: row.action.tool, control, reason, field: field?.slice(0, 128) ?? null };
+    this.#desk.review.record("call_would_refuse", row, detail, now);
   }
 
   /** Nothing that was decided before about this call holds any longer: what is refused does not run. */
   #refuse(request: AdmitRequest, refusal: Refusal, now: number, row?: CallRow): AdmitAnswer {
-    if (row?.state === "held" || row?.state === "approved") this.#review.end(row, "void", now);
-    if (row?.state === "executing") this.#calls.move(row, "fail");
+    if (row?.state === "held" || row?.state === "approved") this.#desk.review.end(row, "void", now);
+    if (row?.state === "executing") this.#desk.calls.move(row, "fail");
     const { callId, thread, turn, name } = request;
     const { control, reason, field } = refusal;
     const detail = { tool: name.slice(0, 64), control, reason, field: field?.slice(0, 128) ?? null };
-    this.#chain.append({ v: 1, at: new Date(now).toISOString(), event: "call_refused", thread, turn, callId, detail });
+    this.#desk.chain.append({
+      v: 1,
+      at: new Date(now).toISOString(),
+      event: "call_refused",
+      thread,
+      turn,
+      callId,
+      detail,
+    });
     return { state: "refused", refusal };
   }
 
   #action(request: AdmitRequest, tool: CatalogTool, args: JsonObject): Action {
     return {
       v: 1,
-      deployment: this.#release.manifest.name,
-      release: this.#release.release,
+      deployment: this.#desk.release.manifest.name,
+      release: this.#desk.release.release,
       thread: request.thread,
       turn: request.turn,
       callId: request.callId,
@@ -168,12 +208,10 @@ function leased(lease: string, action: Action): AdmitAnswer {
   return { state: "leased", lease, server: action.server, tool: action.tool, arguments: action.arguments };
 }
 
-function absent(tool: string): Refusal {
-  const message = `the server no longer offers "${tool}"; the tool comes back by itself when the server offers it again`;
-  return { control: "least-privilege", reason: "tool_absent", field: tool, message };
+/** What was decided about it, or became of it, stands. */
+function isOver(row: CallRow): boolean {
+  return row.state !== "held" && row.state !== "approved" && row.state !== "executing";
 }
-
-const unknown: Refusal = { control: "least-privilege", reason: "unknown_tool", message: "there is no such tool" };
 
 const endedWords: Readonly<Record<string, string>> = {
   expired: "nobody decided in time, so it did not run; nobody denied it",

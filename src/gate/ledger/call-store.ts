@@ -13,7 +13,6 @@ export const callTables = `
   create index if not exists calls_state on calls (state, expires);
   create index if not exists calls_listed on calls (state, created);
   create index if not exists calls_held on calls (lower(user)) where state = 'held';
-  create index if not exists calls_leased on calls (leased_at);
   create table if not exists wakes (call_id text primary key, due integer not null, attempts integer not null);
 `;
 
@@ -102,13 +101,6 @@ export class CallStore {
 
   lease(callId: string, lease: string, now: number): void {
     this.#sql.exec("update calls set lease = ?, leased_at = ? where call_id = ?", lease, now, callId);
-  }
-
-  /** How many calls of a tool were let through since `since`. */
-  leasedSince(server: string, tool: string, since: number): number {
-    const query = `select count(*) as n from calls where leased_at > ?
-      and json_extract(action, '$.server') = ? and json_extract(action, '$.tool') = ?`;
-    return Number(this.#sql.exec(query, since, server, tool).one()["n"]);
   }
 
   /** How many calls wait for a person: of one user, in whatever case of A to Z, and of one turn. */

@@ -87,6 +87,11 @@ export class Review {
     return { ...viewCall(row), role: requirement.role, needed: requirement.count, approvals };
   }
 
+  /** Who approved a call so far. */
+  approvers(callId: string): string[] {
+    return this.#votes.of(callId).flatMap(({ by, decision }) => (decision === "approve" ? [by] : []));
+  }
+
   /** One entry of the chain about a call. */
   record(event: string, row: CallRow, detail: EntryBody["detail"], now: number): void {
     const { callId, thread, turn } = row;

@@ -5,6 +5,7 @@ import type { JsonObject } from "../../boundary.ts";
 import { manifestSchema } from "../../controls/manifest/schema.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
+import { contextOf } from "../../controls/policy/fixtures/context.ts";
 import type { Pin } from "../ledger/pin-store.ts";
 import { buildCatalog, openCatalog, recordServer, type CatalogTool } from "./catalog.ts";
 
@@ -78,7 +79,7 @@ test("the model sees neither a bound argument nor that it is required, and the c
   assert.deepEqual(tool.schema["required"], ["id"]);
   const decide = (args: JsonObject) => {
     const call = { callId: "c", server: "erp", tool: "pay", arguments: args };
-    return decideCall(call, { contract: tool.contract, schema: tool.checker });
+    return decideCall(call, contextOf({ contract: tool.contract, schema: tool.checker }));
   };
   assert.deepEqual(decide({ id: "1" }).arguments, { id: "1", tenant: "acme" });
   assert.equal(decide({ id: "1", tenant: "acme" }).verdict.verdict, "refuse");
@@ -102,7 +103,7 @@ test("a record view is a tool that only reads, with its open parameters and no o
   const verdict = (args: JsonObject) =>
     decideCall(
       { callId: "c", server: recordServer, tool: "open", arguments: args },
-      { contract: tool.contract, schema: tool.checker },
+      contextOf({ contract: tool.contract, schema: tool.checker }),
     ).verdict.verdict;
   for (const id of ["x", 1, true, null]) assert.equal(verdict({ id }), "allow");
   for (const args of [{}, { id: [1] }, { id: "x".repeat(4097) }, { id: 1, tenant: "globex" }, { id: 1, limit: 1 }])
