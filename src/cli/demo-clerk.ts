@@ -72,6 +72,16 @@ export async function deployClerk(
   return { name, token, client: as(amy), as, send, ask };
 }
 
+/** The text with all edits, in order. Throws CommandError when one does not fit. */
+export function editText(text: string, edits: readonly Edit[]): string {
+  return edits.reduce((before, { after, find, replace }) => {
+    const from = before.indexOf(after);
+    const at = from < 0 ? -1 : before.indexOf(find, from);
+    if (at < 0) throw new CommandError(`the example's agent.yaml has no "${find}" after "${after}"`);
+    return before.slice(0, at) + replace + before.slice(at + find.length);
+  }, text);
+}
+
 /** What a file with these edits says otherwise than the example, for people. */
 export function describeEdits(edits: readonly Edit[]): string {
   return edits.map(({ find, replace }) => `"${replace.trim()}" instead of "${find.trim()}"`).join(" and ");
@@ -79,18 +89,11 @@ export function describeEdits(edits: readonly Edit[]): string {
 
 function writeFiles({ folder, addressed }: ClerkOffice, name: string, edits: readonly Edit[]): string {
   const renamed = { after: "", find: `name: ${exampleName}`, replace: `name: ${name}` };
-  const text = [renamed, ...edits].reduce(edit, readFileSync(`${example}agent.yaml`, "utf8"));
+  const text = editText(readFileSync(`${example}agent.yaml`, "utf8"), [renamed, ...edits]);
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, addressed(text));
   writeFileSync(join(folder, "instructions.md"), readFileSync(`${example}instructions.md`));
   return file;
-}
-
-function edit(text: string, { after, find, replace }: Edit): string {
-  const at = text.indexOf(find, Math.max(0, text.indexOf(after)));
-  if (at < 0 || !text.includes(after))
-    throw new CommandError(`the example's agent.yaml has no "${find}" after "${after}"`);
-  return text.slice(0, at) + replace + text.slice(at + find.length);
 }
 
 function expectDone({ status, body }: ControlAnswer): unknown {

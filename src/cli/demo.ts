@@ -23,6 +23,7 @@ export async function runDemo(args: string[]): Promise<number> {
   say(
     `Ambit demo: a payables clerk. Model: ${model ? model.name : "scripted-demo, a script and not a language model"}.`,
   );
+  say("What happened is read from the files of the ERP and of the model, and not from Ambit's word.");
   const own = line.text("state");
   if (own === undefined) await clearDemoState();
   const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };
@@ -57,7 +58,7 @@ async function playAll(stage: DemoStage, json: boolean, say: (text: string) => v
       const { expected, observed, ok, world } = await play(scene, stage, (text) => say(fold(text, "  ")));
       results.push({ scene: scene.name, expected, observed, ok });
       if (json) console.log(JSON.stringify(results.at(-1)));
-      else if (ok) say(fold(`In the ERP's own file: ${world}. As it must be.`, "  "));
+      else if (ok) say(fold(`What happened: ${world}. As it must be.`, "  "));
       else say(fold(`NOT as it must be. Expected: ${expected}. Observed: ${observed}.`, "  "));
     }
   }
