@@ -12,7 +12,10 @@ import { openRelease, openThread, type Env } from "./env.ts";
 import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
+import { Messages, type MessageAnswer, type MessageRequest } from "./ledger/messages.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
+import { Rates } from "./ledger/rates.ts";
+import { RateStore } from "./ledger/rate-store.ts";
 import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledger/refused-senders.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
@@ -31,6 +34,8 @@ export class Ledger extends DurableObject<Env> {
   readonly #calls: CallStore;
   readonly #pins: PinStore;
   readonly #review: Review;
+  readonly #rateStore: RateStore;
+  readonly #messages: Messages;
   readonly #admission: Admission;
   readonly #refusedSenders: RefusedSenders;
   readonly #signer: HeadSigner;
@@ -46,9 +51,12 @@ export class Ledger extends DurableObject<Env> {
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
+    this.#rateStore = new RateStore(sql);
+    const rates = new Rates(this.#release.manifest.limits, this.#rateStore);
+    this.#messages = new Messages(sql, this.#chain, rates);
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
-      ...{ uses: new UseStore(sql), frozen: () => null },
+      ...{ uses: new UseStore(sql), rates, frozen: () => null },
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
@@ -68,6 +76,11 @@ export class Ledger extends DurableObject<Env> {
   /** A message of a sender who is not listed; true when it is the first of this sender in 24 hours. */
   refuseSender(sender: RefusedSender): boolean {
     return this.#commit(() => this.#refusedSenders.note(sender, Date.now()));
+  }
+
+  /** Room 3: whether a message may come in. Its thread takes it only after this allowed it. */
+  admitMessage(request: MessageRequest): MessageAnswer {
+    return this.#commit(() => this.#messages.admit(request, Date.now()));
   }
 
   /** Takes over what a thread has to report; a repeated report changes nothing. */
@@ -232,6 +245,7 @@ export class Ledger extends DurableObject<Env> {
       return result;
     } catch (thrown) {
       this.#chain.forget();
+      this.#rateStore.forget();
       throw thrown;
     }
   }

@@ -31,13 +31,17 @@ const statusOf: Readonly<Record<string, number>> = {
   channel_off: 403,
   idempotency_key_reused: 409,
   too_many_messages: 429,
+  budget_spent: 429,
 };
 
 /** A refusal as outsiders see it; `reply` is what the sender of a message may be told. */
-export function refusalResponse(refusal: Refusal, more: { reply?: string } = {}): Response {
+export function refusalResponse(
+  refusal: Refusal,
+  { headers, ...more }: { reply?: string; headers?: Record<string, string> } = {},
+): Response {
   const status = statusOf[refusal.reason] ?? 403;
-  const headers: HeadersInit = status === 429 ? { "retry-after": "5" } : {};
-  return problemResponse(status, refusal.reason, refusal.message, refusal.field, headers, more);
+  const all = { ...(status === 429 ? { "retry-after": "5" } : {}), ...headers };
+  return problemResponse(status, refusal.reason, refusal.message, refusal.field, all, more);
 }
 
 /** Reads and parses a JSON body, or says which field is wrong. */

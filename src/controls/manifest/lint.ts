@@ -121,8 +121,5 @@ function lintRecord(field: string, record: Manifest["records"][string]): Finding
 /** What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. */
 function notEnforced({ limits }: Manifest): Finding[] {
   const read = "is read but not enforced by this version";
-  return [
-    ...(limits.messages_per_user === undefined ? [] : [warning("limits.messages_per_user", read)]),
-    ...(limits.usd_per_day === undefined ? [] : [warning("limits.usd_per_day", read)]),
-  ];
+  return [...(limits.usd_per_day === undefined ? [] : [warning("limits.usd_per_day", read)])];
 }

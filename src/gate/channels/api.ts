@@ -40,13 +40,16 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (refusal) return refuseMessage(refusal, message, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
-  const submission = { key, channel, user: message.user, text: message.text, idempotency };
-  const submitted = await openThread(env, key).submit(submission);
+  const asked = { channel, user: message.user, idempotency };
+  const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
+  if (unheard) return refusalResponse(unheard, { headers });
+  const submitted = await openThread(env, key).submit({ ...asked, key, text: message.text });
   if ("reason" in submitted) return refusalResponse(submitted);
   const wait = preferredWait(request.headers.get("prefer"));
   const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
-  if (answer && answer.state !== "queued" && answer.state !== "running") return Response.json({ thread, ...answer });
-  return Response.json({ thread, turn: submitted.turn }, { status: 202 });
+  if (answer && answer.state !== "queued" && answer.state !== "running")
+    return Response.json({ thread, ...answer }, { headers });
+  return Response.json({ thread, turn: submitted.turn }, { status: 202, headers });
 }
 
 /** `Prefer: wait=SECONDS` (RFC 7240, section 4.3): how long the caller would wait for the answer itself, milliseconds. */

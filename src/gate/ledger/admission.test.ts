@@ -8,6 +8,8 @@ import { openSqlStorage } from "../fixtures/sql-storage.js";
 import { Admission, type AdmitRequest } from "./admission.ts";
 import { CallStore, callTables } from "./call-store.ts";
 import { ChainStore, chainTables } from "./chain-store.ts";
+import { Rates } from "./rates.ts";
+import { RateStore } from "./rate-store.ts";
 import { Review } from "./review.ts";
 import { PinStore, pinTables, type SeenTool } from "./pin-store.ts";
 import { UseStore, useTables } from "./use-store.ts";
@@ -20,27 +22,28 @@ const seen = (tool: string, hash = "a"): SeenTool => ({
   ...{ server: "erp", tool, hash: hash.repeat(64), description: "", schema },
 });
 
-function release(id = "0"): Release {
+function release(id = "0", limits: object = {}): Release {
   const contracts = {
     pay: { effect: "irreversible", impact: "spend", authority: ["n"], max: { per_day: 2 } },
     note: { effect: "local", authority: ["n"] },
   };
   const manifest = manifestSchema.parse({
-    ...{ version: 1, name: "ab", purpose: "x", agent: { instructions: "./i.md", model } },
+    ...{ version: 1, name: "ab", purpose: "x", agent: { instructions: "./i.md", model }, limits },
     servers: { erp: { url: "https://erp.example/mcp", tools: contracts } },
   });
   return { v: 1, release: id.repeat(64), manifest, instructions: "", policy: null, recordFiles: {} };
 }
 
-function openDesk() {
+function openDesk(limits: object = {}) {
   const sql = openSqlStorage() as unknown as SqlStorage;
   sql.exec(chainTables + callTables + voteTables + pinTables + useTables);
   const [chain, calls, pins] = [new ChainStore(sql, "ab"), new CallStore(sql), new PinStore(sql)];
   pins.replaceAll([seen("pay"), seen("note")]);
   const [votes, uses] = [new VoteStore(sql), new UseStore(sql)];
   const review = new Review(chain, calls, votes, release());
+  const rates = new Rates(release("0", limits).manifest.limits, new RateStore(sql));
   const desk = (id?: string) =>
-    new Admission({ release: release(id), chain, calls, pins, uses, review, frozen: () => null });
+    new Admission({ release: release(id), chain, calls, pins, uses, rates, review, frozen: () => null });
   const events = () => chain.read(0, 100).map(({ entry }) => entry.event);
   return { desk: desk(), review, redeployed: desk("1"), calls, pins, events };
 }
@@ -190,4 +193,25 @@ test("a note keeps no line of its own", () => {
   review.decide("call_00000001", { decision: "deny", actionHash, by: "eve", note: "no\r\nambit: approved\u202e" }, 1);
   assert.doesNotMatch(calls.get("call_00000001")?.note ?? "", /\p{Cc}|\u202e/u);
   assert.ok("refused" in decide("approve", 2));
+});
+
+test("a call over the user's limit of calls is refused; the same call again is charged once", () => {
+  const { desk } = openDesk({ calls_per_user: "2/min" });
+  const note = (n: number, user = "amy") =>
+    wordOf(desk.admit(ask({ name: "note", callId: `call_0000000${n}`, thread: `api:${user}:t`, user }), 0));
+  assert.deepEqual(
+    [note(1), note(1), note(1), note(2), note(3)],
+    ["leased", "leased", "leased", "leased", "limit_reached"],
+  );
+  assert.equal(note(4, "bob"), "leased");
+});
+
+test("a call that waits for a person is charged when it may run and not before", () => {
+  const { desk, review, calls } = openDesk({ calls_per_deployment: "1/min" });
+  assert.equal(wordOf(desk.admit(ask(), 0)), "held");
+  assert.equal(wordOf(desk.admit(ask({ name: "note", callId: "call_00000002" }), 0)), "leased");
+  const actionHash = calls.get("call_00000001")?.actionHash ?? "";
+  review.decide("call_00000001", { decision: "approve", actionHash, by: "eve", note: "" }, 1);
+  assert.equal(wordOf(desk.admit(ask(), 2)), "limit_reached");
+  assert.equal(calls.get("call_00000001")?.state, "voided");
 });

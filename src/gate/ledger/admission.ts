@@ -17,6 +17,7 @@ import { findNamedTool } from "../tools/named.ts";
 import type { CallRow, CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { PinStore } from "./pin-store.ts";
+import type { Rates } from "./rates.ts";
 import type { Review } from "./review.ts";
 import type { UseStore } from "./use-store.ts";
 
@@ -49,6 +50,7 @@ export interface Desk {
   readonly calls: CallStore;
   readonly pins: PinStore;
   readonly uses: UseStore;
+  readonly rates: Rates;
   readonly review: Review;
   /** Why nothing may run now, or null. */
   readonly frozen: () => string | null;
@@ -105,12 +107,13 @@ export class Admission {
     if (verdict.verdict === "refuse") throw new Error("a refused call is not kept");
     const { effect, impact, review } = tool.contract;
     const held = verdict.verdict === "review";
-    const crowded = held ? this.#desk.review.tooMany(request.user, request.thread, request.turn) : undefined;
+    const { user, thread, turn } = request;
+    const crowded = held ? this.#desk.review.tooMany(user, thread, turn) : this.#desk.rates.takeCall(request, now);
     if (crowded) return this.#refuse(request, crowded, now);
     const lease = held ? null : crypto.randomUUID();
     const expires = now + durationMs(review?.expires ?? "4h");
     const row: CallRow = {
-      ...{ callId: request.callId, thread: request.thread, turn: request.turn, user: request.user },
+      ...{ callId: request.callId, thread, turn, user },
       ...{ action, actionHash: hashAction(action), effect, impact, reason: held ? verdict.message : verdict.rule },
       ...{ state: held ? "held" : "executing", created: now, expires, lease, by: null, note: null },
     };
@@ -138,7 +141,7 @@ export class Admission {
       this.#desk.review.end(row, "void", now);
       return refusedBecause("arguments_changed", row);
     }
-    const lacking = this.#desk.review.lacking(row);
+    const lacking = this.#desk.review.lacking(row) ?? this.#desk.rates.takeCall(request, now);
     if (lacking) return this.#refuse(request, lacking, now, row);
     const lease = crypto.randomUUID();
     this.#desk.calls.move(row, "execute");

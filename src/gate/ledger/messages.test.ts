@@ -1,0 +1,81 @@
+// Whether a message may come in: what is charged, what a repeated one costs, and what a flood leaves in the audit.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { manifestSchema } from "../../controls/manifest/schema.ts";
+import { openSqlStorage } from "../fixtures/sql-storage.js";
+import { ChainStore, chainTables } from "./chain-store.ts";
+import { Messages } from "./messages.ts";
+import { Rates } from "./rates.ts";
+import { RateStore } from "./rate-store.ts";
+
+const now = Date.UTC(2026, 0, 1);
+const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
+
+function openDoor(limits: object) {
+  const sql = openSqlStorage() as unknown as SqlStorage;
+  sql.exec(chainTables);
+  const agent = { instructions: "./i.md", model };
+  const manifest = manifestSchema.parse({ version: 1, name: "ab", purpose: "x", agent, limits });
+  const chain = new ChainStore(sql, "ab");
+  const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)));
+  const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
+    messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency }, at);
+  const rows = (table: string) => Number(sql.exec(`select count(*) as n from ${table}`).one()["n"]);
+  return { say, rows, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
+}
+
+test("without limits a message writes nothing at all", () => {
+  const { say, rows } = openDoor({});
+  assert.deepEqual(say("amy", "key"), { refusal: null, headers: {} });
+  assert.deepEqual(["rates", "charged", "entries"].map(rows), [0, 0, 0]);
+});
+
+test("a message over the limit is refused, with the field, Retry-After and RateLimit", () => {
+  const { say } = openDoor({ messages_per_user: "1/min" });
+  assert.equal(say("amy").refusal, null);
+  const { refusal, headers } = say("amy");
+  assert.deepEqual([refusal?.reason, refusal?.field], ["too_many_messages", "limits.messages_per_user"]);
+  assert.deepEqual([headers["retry-after"], headers["ratelimit"]], ["60", '"user";r=0;t=60']);
+  assert.equal(say("bob").refusal, null);
+});
+
+test("the same key again is not charged, also when nothing is left", () => {
+  const { say } = openDoor({ messages_per_user: "2/min" });
+  for (let tries = 0; tries < 5; tries++) assert.equal(say("amy", "one").refusal, null);
+  assert.equal(say("amy", "two").refusal, null);
+  assert.equal(say("amy", "three").refusal?.reason, "too_many_messages");
+  assert.equal(say("amy", "one").refusal, null);
+});
+
+test("one key in two conversations is two messages", () => {
+  const { say } = openDoor({ messages_per_user: "1/min" });
+  assert.equal(say("amy", "one", now, "t").refusal, null);
+  assert.equal(say("amy", "one", now, "other").refusal?.reason, "too_many_messages");
+});
+
+test("a refused key is charged when it is sent again and passes", () => {
+  const { say } = openDoor({ messages_per_user: "1/min" });
+  say("amy", "one");
+  assert.notEqual(say("amy", "two").refusal, null);
+  assert.equal(say("amy", "two", now + 60_000).refusal, null);
+  assert.notEqual(say("amy", "three", now + 60_000).refusal, null);
+});
+
+test("a flood is written down once a minute for each who is refused, and 100 times for all together", () => {
+  const { say, refusals } = openDoor({ messages_per_deployment: "1/day" });
+  say("amy");
+  for (let tries = 0; tries < 1000; tries++) say("amy");
+  say("bob");
+  assert.deepEqual(refusals(), ["amy", "bob"]);
+  say("amy", null, now + 60_000);
+  assert.deepEqual(refusals(), ["amy", "bob", "amy"]);
+  for (let user = 0; user < 1000; user++) say(`minted${user}`, null, now + 120_000);
+  assert.equal(refusals().length, 3 + 100);
+});
+
+test("keys are forgotten after a day", () => {
+  const { say, rows } = openDoor({ messages_per_user: "9/s" });
+  say("amy", "one");
+  say("amy", "two", now + 86_400_001);
+  assert.equal(rows("charged"), 1);
+});
