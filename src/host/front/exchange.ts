@@ -27,6 +27,8 @@ export interface Exchange {
   readonly limits: FrontLimits;
   readonly isDraining: () => boolean;
   readonly hasBody: boolean;
+  /** The deployment that the request is for, once it is known that there is one. */
+  about: string | null;
   readonly outcome: Outcome;
   /** True while the gate, not the client, holds the request's body up. */
   heldByGate: boolean;

@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFlags } from "./flags.ts";
 
-const read = (listen: string) => parseFlags(["--run", "/run/ambit/a", "--listen", listen]);
+const read = (listen: string) => parseFlags(["--run", "/run/ambit/a", "--state", "/b", "--listen", listen]);
 
 test("loopback literals are listened on, 127.0.0.1:7400 when nothing is said", () => {
-  assert.deepEqual(parseFlags(["--run", "/run/ambit/a"]), { run: "/run/ambit/a", host: "127.0.0.1", port: 7400 });
-  assert.deepEqual(read("127.0.0.1:0"), { run: "/run/ambit/a", host: "127.0.0.1", port: 0 });
-  assert.deepEqual(read("127.8.8.8:65535"), { run: "/run/ambit/a", host: "127.8.8.8", port: 65_535 });
-  assert.deepEqual(read("[::1]:7400"), { run: "/run/ambit/a", host: "::1", port: 7400 });
+  const folders = { run: "/run/ambit/a", state: "/b" };
+  const usual = parseFlags(["--run", "/run/ambit/a", "--state", "/b"]);
+  assert.deepEqual(usual, { ...folders, host: "127.0.0.1", port: 7400 });
+  assert.deepEqual(read("127.0.0.1:0"), { ...folders, host: "127.0.0.1", port: 0 });
+  assert.deepEqual(read("127.8.8.8:65535"), { ...folders, host: "127.8.8.8", port: 65_535 });
+  assert.deepEqual(read("[::1]:7400"), { ...folders, host: "::1", port: 7400 });
 });
 
 for (const listen of [
@@ -43,7 +45,8 @@ for (const listen of [
 }
 
 test("a missing folder, an unknown flag and a stray word are refused with the usage", () => {
-  for (const args of [[], ["--run", ""], ["--run"], ["--run", "/a", "--insecure"], ["--run", "/a", "more"]]) {
+  const both = ["--run", "/a", "--state", "/b"];
+  for (const args of [[], ["--run", ""], ["--run"], both.slice(0, 2), [...both, "--insecure"], [...both, "more"]]) {
     assert.match(parseFlags(args) as string, /usage: front --run DIR/);
   }
 });

@@ -5,28 +5,34 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 export interface FrontFlags {
-  /** Absolute path. */
+  /** Absolute paths: the folder of sockets, and the front's own. */
   readonly run: string;
+  readonly state: string;
   /** Literal loopback address, without brackets. */
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
 }
 
-const usage = "usage: front --run DIR [--listen 127.0.0.1:7400]";
+const usage = "usage: front --run DIR --state DIR [--listen 127.0.0.1:7400]";
 
 /** The flags, or one line that says what is wrong with them. */
 export function parseFlags(args: string[]): FrontFlags | string {
-  let values: { run?: string | undefined; listen: string };
+  let values: { run?: string | undefined; state?: string | undefined; listen: string };
   try {
-    const options = { run: { type: "string" }, listen: { type: "string", default: "127.0.0.1:7400" } } as const;
+    const options = {
+      run: { type: "string" },
+      state: { type: "string" },
+      listen: { type: "string", default: "127.0.0.1:7400" },
+    } as const;
     values = parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     return `${(error as Error).message.split("\n", 1)[0]}; ${usage}`;
   }
-  if (values.run === undefined || values.run === "") return `--run is missing; ${usage}`;
+  const { run = "", state = "" } = values;
+  if (run === "" || state === "") return `${run === "" ? "--run" : "--state"} is missing; ${usage}`;
   const listen = parseListen(values.listen);
-  return typeof listen === "string" ? listen : { run: resolve(values.run), ...listen };
+  return typeof listen === "string" ? listen : { run: resolve(run), state: resolve(state), ...listen };
 }
 
 function parseListen(text: string): { host: string; port: number } | string {

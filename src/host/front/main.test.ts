@@ -35,8 +35,13 @@ function startFront(t: TestContext, ...args: string[]): Started {
 function openRun(t: TestContext): string {
   const run = mkdtempSync(join(tmpdir(), "ambit-front-"));
   mkdirSync(join(run, "front"));
+  mkdirSync(join(run, "state"));
   t.after(() => rmSync(run, { recursive: true }));
   return run;
+}
+
+function foldersOf(run: string): string[] {
+  return ["--run", run, "--state", join(run, "state")];
 }
 
 async function openGate(t: TestContext, run: string, listener: RequestListener): Promise<void> {
@@ -61,7 +66,7 @@ test("it says where it listens, serves, and writes one JSON line a request", asy
   const run = openRun(t);
   await openGate(t, run, (_request, response) => response.end("x"));
   for (const listen of ["127.0.0.1:0", "[::1]:0"]) {
-    const front = startFront(t, "--run", run, "--listen", listen);
+    const front = startFront(t, "--run", run, "--state", join(run, "state"), "--listen", listen);
     const url = await urlOf(front);
     assert.equal(await (await fetch(`${url}/d/clerk/v1/x`)).text(), "x");
     await eventually("a record", () => front.out().split("\n").length === 3);
@@ -79,7 +84,7 @@ test("SIGTERM: what is under way is finished, new connections are refused, and i
     response.write("first ");
     finish = () => response.end("last");
   });
-  const front = startFront(t, "--run", run, "--listen", "127.0.0.1:0");
+  const front = startFront(t, "--run", run, "--state", join(run, "state"), "--listen", "127.0.0.1:0");
   const url = await urlOf(front);
   const answer = await fetch(`${url}/d/clerk/v1/x`);
   const idle = openWire(Number(new URL(url).port), "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -99,7 +104,7 @@ test("a port in use: one line that names the port and the flag, and exit code 1"
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
   t.after(() => taken.close());
   const { port } = taken.address() as AddressInfo;
-  const front = startFront(t, "--run", openRun(t), "--listen", `127.0.0.1:${port}`);
+  const front = startFront(t, ...foldersOf(openRun(t)), "--listen", `127.0.0.1:${port}`);
   assert.equal(await front.ended, 1);
   assert.equal(
     front.err(),
@@ -112,13 +117,13 @@ test("beyond loopback, without a folder, or with an unknown flag it does not sta
   const run = openRun(t);
   const cases: readonly [string[], number, RegExp][] = [
     [
-      ["--run", run, "--listen", "0.0.0.0:0"],
+      [...foldersOf(run), "--listen", "0.0.0.0:0"],
       2,
       /^front: --listen 0\.0\.0\.0:0: the front listens on loopback only .*\n$/,
     ],
-    [["--run", join(run, "missing")], 1, /^front: the folder .*missing does not exist: .*--run DIR\n$/],
+    [["--run", join(run, "missing"), "--state", run], 1, /^front: the folder .*missing does not exist: .*--run DIR\n$/],
     [["--listen", "127.0.0.1:0"], 2, /^front: --run is missing; usage: .*\n$/],
-    [["--run", run, "--open"], 2, /^front: .*--open.*\n$/],
+    [[...foldersOf(run), "--open"], 2, /^front: .*--open.*\n$/],
   ];
   for (const [args, code, line] of cases) {
     const front = startFront(t, ...args);
@@ -129,7 +134,7 @@ test("beyond loopback, without a folder, or with an unknown flag it does not sta
 
 test("with every connection of the port taken the supervisor is still answered, on a socket of its own", async (t) => {
   const run = openRun(t);
-  const front = startFront(t, "--run", run, "--listen", "127.0.0.1:0");
+  const front = startFront(t, "--run", run, "--state", join(run, "state"), "--listen", "127.0.0.1:0");
   const { port } = new URL(await urlOf(front));
   const many = Array.from({ length: 1000 }, () => openWire(Number(port)));
   t.after(() => many.forEach(({ socket }) => socket.destroy()));
@@ -151,13 +156,13 @@ test("with every connection of the port taken the supervisor is still answered, 
 test("without the supervisor's folder for it the front does not start, and says which", async (t) => {
   const run = openRun(t);
   rmSync(join(run, "front"), { recursive: true });
-  const front = startFront(t, "--run", run, "--listen", "127.0.0.1:0");
+  const front = startFront(t, "--run", run, "--state", join(run, "state"), "--listen", "127.0.0.1:0");
   assert.equal(await front.ended, 1);
   assert.equal(front.err(), `front: ${join(run, "front")} is missing: the supervisor makes it for the front's user\n`);
 });
 
 test("when the reader of its log goes away it goes on serving", async (t) => {
-  const front = startFront(t, "--run", openRun(t), "--listen", "127.0.0.1:0");
+  const front = startFront(t, ...foldersOf(openRun(t)), "--listen", "127.0.0.1:0");
   const url = await urlOf(front);
   front.child.stdout?.destroy();
   for (let turn = 0; turn < 3; turn++) assert.equal((await fetch(`${url}/healthz`)).status, 200);

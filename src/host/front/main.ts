@@ -1,8 +1,9 @@
-// Control `runtime`: the front as a process. It starts with a folder and an address and holds nothing else: no key, no
-// file, no environment it reads. Beyond loopback it would speak to strangers without knowing who they are, so until an
+// Control `runtime`: the front as a process. It starts with its folders and an address and holds nothing else: no key, no
+// environment it reads, and no file but its audit chains. Beyond loopback it would speak to strangers without knowing who they are, so until an
 // identity provider can be set it refuses to.
 import { statSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { FrontChain } from "./chain.ts";
 import { frontLimits } from "./limits.ts";
 import { type FrontFlags, parseFlags } from "./flags.ts";
 import { healthSocket, serveHealth } from "./health.ts";
@@ -12,25 +13,38 @@ const flags = parseFlags(process.argv.slice(2));
 if (typeof flags === "string") stop(2, flags);
 else start(flags);
 
-function start({ run, host, port }: FrontFlags): void {
+function start({ run, state, host, port }: FrontFlags): void {
   if (statSync(run, { throwIfNoEntry: false })?.isDirectory() !== true) {
     return stop(1, `the folder ${run} does not exist: give the folder that holds gates/ with --run DIR`);
   }
   // Whoever reads the log may go away; requests go on without it.
   process.stdout.on("error", () => undefined);
-  const front = createFront({ run, limits: frontLimits, log: print });
+  const chain = openChain(state);
+  const front = createFront({ run, limits: frontLimits, log: print, witness: chain });
   front.server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   front.server.listen(port, host, () => {
     const { port: bound } = front.server.address() as AddressInfo;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
-    serveHealth(healthSocket(run)).then(
+    serveHealth(healthSocket(run), chain.table).then(
       () => print({ event: "listening", url }),
       (error: Error) => stop(1, error.message),
     );
   });
   // A terminal sends SIGINT to every process of its group; the front leaves it as politely as it was asked to start.
-  for (const signal of ["SIGTERM", "SIGINT"])
-    process.once(signal, () => void front.drain().then(() => process.exit(0)));
+  const end = async (): Promise<void> => {
+    await front.drain();
+    chain.close();
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => void end());
+}
+
+function openChain(state: string): FrontChain {
+  try {
+    return new FrontChain(state, (error) => print({ event: "storage_failed", error: error.message }));
+  } catch (error) {
+    return stop(1, (error as Error).message);
+  }
 }
 
 function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): string {
@@ -44,7 +58,7 @@ function print(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-function stop(code: number, message: string): void {
+function stop(code: number, message: string): never {
   process.stderr.write(`front: ${message}\n`);
   process.exit(code);
 }

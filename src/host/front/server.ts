@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { type AccessRecord, loggedRoute } from "./access-log.ts";
+import type { FrontWitness } from "./chain.ts";
 import { answerSocket, answerWhole } from "./answer.ts";
 import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
@@ -23,6 +24,8 @@ export interface FrontOptions {
   readonly run: string;
   readonly limits: FrontLimits;
   readonly log: (record: AccessRecord) => void;
+  /** Told of each deployment's requests what belongs on its audit chain. */
+  readonly witness: FrontWitness;
 }
 
 export interface Front {
@@ -92,14 +95,17 @@ function serve(door: Door, request: IncomingMessage, response: ServerResponse): 
   response.once("close", () => door.current.delete(socket));
   const { limits } = door;
   const { method = "", url = "", httpVersion, rawHeaders } = request;
+  const route = parseTarget(method, url, limits.targetBytes);
+  const socketPath = "deployment" in route ? findGate(door.run, route.deployment) : null;
+  // Before anything is refused, so that the refusal is counted where it belongs.
+  if ("deployment" in route && socketPath !== null) exchange.about = route.deployment;
+  if (exchange.about !== null) door.witness.arrived(exchange.about);
   const framing = parseFraming(method, httpVersion, rawHeaders, limits);
   if ("reason" in framing) return fail(exchange, framing.reason);
-  const route = parseTarget(method, url, limits.targetBytes);
   if ("reason" in route) return fail(exchange, route.reason);
   const expect = request.headers.expect;
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return fail(exchange, "expectation_failed");
   if (route.kind === "health") return answerHealth(exchange);
-  const socketPath = findGate(door.run, route.deployment);
   if (socketPath === null) return fail(exchange, "not_found");
   const leave = door.shares.enter(route.deployment);
   if (leave === null) return fail(exchange, "deployment_busy");
@@ -117,6 +123,7 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
     limits: door.limits,
     isDraining: () => door.isDraining,
     hasBody: request.headers["transfer-encoding"] !== undefined || (request.headers["content-length"] ?? "0") !== "0",
+    about: null,
     outcome: { deployment: null, status: 499, bytes: 0, reason: null, cause: null },
     heldByGate: false,
     stop: () => undefined,
@@ -131,6 +138,8 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
       outcome.reason ??= "client_left";
       exchange.stop();
     }
+    const isOurs = outcome.reason !== null && outcome.reason !== "client_left";
+    if (exchange.about !== null && isOurs) door.witness.refused(exchange.about, outcome.reason ?? "");
     const ms = Math.round((performance.now() - started) * 1000) / 1000;
     const { method = null, url = "" } = request;
     // The supervisor asks every two seconds: that it is well would bury everything else.

@@ -1,12 +1,15 @@
 // For tests only: a front on a real port, gates on real unix sockets, and a client that sends exactly the bytes it was
 // given. A gate here is a plain HTTP server, because the front must hold whatever stands behind it.
+import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { ChainTable } from "../chain-table.ts";
 import type { AccessRecord } from "./access-log.ts";
+import { FrontChain } from "./chain.ts";
 import { frontLimits, type FrontLimits } from "./limits.ts";
 import { createFront, type Front } from "./server.ts";
 
@@ -36,6 +39,7 @@ export interface Stand {
   readonly url: string;
   readonly front: Front;
   readonly records: AccessRecord[];
+  readonly chain: ChainTable;
   gate(name: string, listener?: RequestListener): Promise<StandGate>;
 }
 
@@ -45,13 +49,22 @@ const echo: RequestListener = (request, response) => request.on("end", () => res
 export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {}): Promise<Stand> {
   const run = mkdtempSync(join(tmpdir(), "ambit-front-"));
   const records: AccessRecord[] = [];
-  const front = createFront({ run, limits: { ...frontLimits, ...limits }, log: (record) => records.push(record) });
+  const state = join(run, "state");
+  mkdirSync(state);
+  const chain = new FrontChain(state, (error) => assert.fail(error));
+  const front = createFront({
+    run,
+    limits: { ...frontLimits, ...limits },
+    log: (record) => records.push(record),
+    witness: chain,
+  });
   await new Promise<void>((resolve) => front.server.listen(0, "127.0.0.1", resolve));
   const gates: StandGate[] = [];
   t.after(async () => {
     front.server.closeAllConnections();
     await front.drain();
     await Promise.all(gates.map((gate) => gate.kill()));
+    chain.close();
     rmSync(run, { recursive: true });
   });
   const { port } = front.server.address() as AddressInfo;
@@ -61,7 +74,7 @@ export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {
     await opened.start();
     return opened;
   };
-  return { run, port, url: `http://127.0.0.1:${port}`, front, records, gate };
+  return { run, port, url: `http://127.0.0.1:${port}`, front, records, chain: chain.table, gate };
 }
 
 function openGate(folder: string, listener: RequestListener): StandGate {

@@ -53,7 +53,8 @@ export function makeHostFolders(places: Places, ids: HostIds): void {
   for (const path of [places.gates, places.gateSockets, places.doors, places.configs]) makeFolder(path, ids, open);
   const brokers = { uid: ids.broker, gid: ids.broker, mode: 0o700 };
   for (const path of [places.broker.state, places.broker.run]) makeFolder(path, ids, brokers);
-  makeFolder(places.front.run, ids, { uid: ids.front, gid: ids.front, mode: 0o700 });
+  const fronts = { uid: ids.front, gid: ids.front, mode: 0o700 };
+  for (const path of [places.front.state, places.front.run]) makeFolder(path, ids, fronts);
 }
 
 /** The folders of one deployment, with the gate's user id. */

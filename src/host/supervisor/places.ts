@@ -21,7 +21,7 @@ export interface Places {
   readonly doors: string;
   readonly configs: string;
   readonly broker: { readonly state: string; readonly run: string; readonly control: string };
-  readonly front: { readonly run: string; readonly health: string };
+  readonly front: { readonly state: string; readonly run: string; readonly health: string };
 }
 
 export interface GatePlaces {
@@ -77,7 +77,7 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     doors: join(run, "doors"),
     configs: join(run, "configs"),
     broker: { state: join(real, "broker"), run: join(run, "broker"), control: join(run, "broker", "control.sock") },
-    front: { run: join(run, "front"), health: join(run, "front", "health.sock") },
+    front: { state: join(real, "front"), run: join(run, "front"), health: join(run, "front", "health.sock") },
   };
 }
 

@@ -63,7 +63,10 @@ export function frontPart(places: Places, ids: HostIds, programs: Programs, list
     uid: ids.front,
     graceMs: 12_000,
     openFiles: 16_384,
-    argv: [programs.node, programs.front, "--run", places.run, "--listen", listen.text],
+    argv: [
+      ...[programs.node, programs.front, "--run", places.run],
+      ...["--state", places.front.state, "--listen", listen.text],
+    ],
     socketPath: places.front.health,
   });
 }
