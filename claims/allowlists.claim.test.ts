@@ -75,6 +75,8 @@ test("works at all: whoever is listed is answered: by name, by domain, by group,
     assert.equal((await say(`hello ${n}`, change)).status, 200, JSON.stringify(change));
     assert.ok(small.asked().some((text) => text.includes(`hello ${n}`)));
   }
+  const opened = (await audit()).find(({ event }) => event === "turn_opened");
+  assert.deepEqual([opened?.detail["room"], opened?.detail["workspace"]], ["C01", "T01"]);
 });
 
 test("a sender one step away from a listed one is refused, and the model sees nothing of it", async () => {

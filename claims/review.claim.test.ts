@@ -2,11 +2,13 @@
 // approval fits that exact action alone, once, until it expires; a denial, an expiry and a new release end it, and the agent
 // is told; and nobody who only talks to the agent can decide.
 import { strict as assert } from "node:assert";
+import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
+import { node, root } from "../src/cli/child.ts";
 import { askControl } from "../src/cli/control.ts";
 import { freshState } from "./fresh-state.ts";
 import { descendants } from "./process-tree.ts";
@@ -151,6 +153,21 @@ test("a name that is no one line, or too long, is refused and named, and a note 
   assert.equal((await view(call.callId)).note, "a\ufffdb\ufffdc\ufffd\ufffd[2J");
 });
 
+test("the command line shows who decides, and says in one line with exit code 3 why somebody may not", async () => {
+  const call = await held(await ask("command", "announce"));
+  assert.match(run("ls").stdout, /announce .* 0 of 2 approved \(role board\)/);
+  const stranger = run("approve", call.callId, "--by", "mallory@acme.example");
+  assert.deepEqual([stranger.status, stranger.stderr.trim().split("\n").length], [3, 1]);
+  assert.match(stranger.stderr, /only people of the role "board" may decide this call/);
+  const first = run("approve", call.callId, "--by", "cem@acme.example");
+  assert.deepEqual([first.status, /1 of 2 approved .*still waits for others/.test(first.stdout)], [0, true]);
+  const again = run("approve", call.callId, "--by", "Cem@acme.example");
+  assert.deepEqual([again.status, /approved the call already/.test(again.stderr)], [3, true]);
+  assert.match(run("show", call.callId).stdout, /1 of 2 approved \(role board\)\n {4}cem@acme\.example at /);
+  assert.equal(run("deny", call.callId, "--by", "dora@acme.example", "--reason", "no").status, 0);
+  assert.equal(count("command"), 0);
+});
+
 test("a decision is not lost when the gate is killed before it could tell the conversation", async () => {
   const turn = await ask("killed", "announce");
   const call = await held(turn);
@@ -223,6 +240,12 @@ async function ask(text: string, tool = "note"): Promise<TurnAnswer> {
   const turn = await small.stage.client.say(`call the tool ${tool} with {"text":"${text}"}`);
   assert.equal(turn.state, "waiting", turn.reply);
   return turn;
+}
+
+/** `./ambit approvals VERB NAME ...` on this state folder. */
+function run(verb: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const words = ["approvals", verb, "reviewed", ...args, "--state", state.folder];
+  return spawnSync(node, [`${root}src/cli/main.ts`, ...words], { encoding: "utf8" });
 }
 
 async function held(turn: TurnAnswer): Promise<ApprovalView> {

@@ -19,16 +19,17 @@ export async function runApprovals(args: string[]): Promise<number> {
 
 async function list(line: Line, name: string): Promise<number> {
   const { approvals, more } = await askHost<ApprovalList>(line, "GET", gatePath(name, "control/approvals"));
-  if (line.has("json")) {
-    console.log(JSON.stringify({ approvals, more }));
-    return 0;
-  }
-  if (approvals.length === 0) console.log(`Nothing waits for a person in ${name}.`);
-  for (const held of approvals) {
-    console.log(visible(`${held.callId}  ${held.tool}  ${held.reason}  ${soFar(held)}  until ${held.expires}`));
-  }
-  if (more > 0) console.log(`... and ${more} more, newer than these`);
+  console.log(line.has("json") ? JSON.stringify({ approvals, more }) : renderList(name, { approvals, more }));
   return 0;
+}
+
+/** One line a held call, oldest first, and how many did not fit. */
+export function renderList(name: string, { approvals, more }: ApprovalList): string {
+  if (approvals.length === 0) return `Nothing waits for a person in ${name}.`;
+  const lines = approvals.map(
+    (held) => `${held.callId}  ${held.tool}  ${held.reason}  ${soFar(held)}  until ${held.expires}`,
+  );
+  return [...lines, ...(more > 0 ? [`... and ${more} more, newer than these`] : [])].map(visible).join("\n");
 }
 
 async function show(line: Line, name: string, callId: string): Promise<number> {

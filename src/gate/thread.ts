@@ -34,6 +34,8 @@ export interface Submission {
   readonly channel: string;
   readonly text: string;
   readonly idempotency: string | null;
+  /** Where it was said, as the channel tells; for the audit. */
+  readonly place: { readonly room?: string; readonly workspace?: string };
 }
 
 export class Thread extends DurableObject<Env> {
@@ -64,7 +66,8 @@ export class Thread extends DurableObject<Env> {
       this.#journal.setMeta("key", message.key);
       this.#journal.setMeta("user", message.user);
       const number = this.#journal.addTurn(message.text, textHash, message.idempotency, Date.now());
-      const detail = { channel: message.channel, user: message.user, characters: message.text.length, textHash };
+      const { channel, user, place, text } = message;
+      const detail = { channel, user, ...place, characters: text.length, textHash };
       this.#journal.report({ v: 1, at: now(), event: "turn_opened", thread: message.key, turn: number, detail });
       return number;
     });

@@ -43,7 +43,9 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   const asked = { channel, user: message.user, idempotency };
   const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
   if (unheard) return refusalResponse(unheard, { headers });
-  const submitted = await openThread(env, key).submit({ ...asked, key, text: message.text });
+  const { text, room, workspace } = message;
+  const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
+  const submitted = await openThread(env, key).submit({ ...asked, key, text, place });
   if ("reason" in submitted) return refusalResponse(submitted);
   const wait = preferredWait(request.headers.get("prefer"));
   const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
