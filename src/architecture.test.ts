@@ -39,6 +39,12 @@ const rooms: readonly Room[] = [
     because: "decisions are pure: they run unchanged in Node and in a Worker",
   },
   {
+    files: ["src/gate/worker-cedar.ts"],
+    imports: ["src/gate/"],
+    packages: ["@cedar-policy/cedar-wasm/web"],
+    because: "Cedar is in the gates of deployments that name a policy file, and in no other",
+  },
+  {
     files: ["src/gate/"],
     imports: [...words, "src/gate/"],
     packages: ["zod", "cloudflare:workers", "@ai-sdk/", "@modelcontextprotocol/client"],
@@ -66,7 +72,7 @@ const rooms: readonly Room[] = [
   {
     files: ["src/cli/"],
     imports: [...words, "src/host/control-client.ts", "src/host/supervisor/places.ts", "src/cli/"],
-    packages: ["zod", "yaml"],
+    packages: ["zod", "yaml", "@cedar-policy/cedar-wasm/nodejs"],
     because: "the command line asks a running host, whose places it must know; it is not a second one",
   },
 ];

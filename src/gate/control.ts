@@ -4,6 +4,7 @@ import { z } from "zod";
 import { pageEntries } from "../controls/wire/audit.ts";
 import { acceptToolRequest, approvalState, decisionRequest } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
+import { findPolicyFault } from "./ledger/policy-overlay.ts";
 import { parseBody, problemResponse } from "./problem.ts";
 import { listNamedTools } from "./tools/pin.ts";
 
@@ -31,6 +32,8 @@ export async function answerControl(request: Request, url: URL, env: Env): Promi
 async function pinTools(env: Env): Promise<Response> {
   const tools = await listNamedTools(openRelease(env));
   if ("reason" in tools) return problemResponse(422, tools.reason, tools.message, tools.field);
+  const fault = findPolicyFault(openRelease(env), tools);
+  if (fault) return problemResponse(422, fault.reason, fault.message, fault.field);
   return Response.json({ tools: await openLedger(env).open(tools) });
 }
 

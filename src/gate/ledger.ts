@@ -17,6 +17,7 @@ import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store
 import { Rates } from "./ledger/rates.ts";
 import { RateStore } from "./ledger/rate-store.ts";
 import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledger/refused-senders.ts";
+import { openOverlay } from "./ledger/policy-overlay.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
 import { UseStore, useTables } from "./ledger/use-store.ts";
@@ -56,7 +57,7 @@ export class Ledger extends DurableObject<Env> {
     this.#messages = new Messages(sql, this.#chain, rates);
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
-      ...{ uses: new UseStore(sql), rates, frozen: () => null },
+      ...{ uses: new UseStore(sql), rates, frozen: () => null, overlay: openOverlay(this.#release, this.#pins) },
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));

@@ -9,6 +9,11 @@ export function hashAction(action: Action): string {
   return sha256Hex(`ambit-action-v1\n${canonicalJson(action)}`);
 }
 
+/** SHA-256, hex, of the rules that an action was judged by: its tool's contract and the text of the policy file. */
+export function hashPolicy(contract: unknown, policy: string | null): string {
+  return sha256Hex(`ambit-policy-v1\n${canonicalJson({ contract, policy })}`);
+}
+
 /** The parts of a tool's definition that a person and the policy rely on. */
 export interface ToolDefinition {
   readonly server: string;

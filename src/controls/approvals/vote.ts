@@ -53,13 +53,22 @@ export function decideVote(requirement: Requirement, votes: readonly Vote[], vot
 
 /** Where votes bring a held call; a vote that would not count today does not count. */
 export function tallyVotes(requirement: Requirement, votes: readonly Vote[]): Tally {
-  const counted = votes.filter(({ by }) => isApprover(requirement, by));
-  const people = new Set(counted.filter(({ decision }) => decision === "approve").map(({ by }) => personKey(by)));
+  const given = approversOf(requirement, votes).length;
   const isDenied = votes.some(
     ({ by, decision }) => decision === "deny" && (isRequester(requirement, by) || isApprover(requirement, by)),
   );
-  const state = isDenied ? "denied" : people.size >= requirement.count ? "approved" : "held";
-  return { state, given: people.size, needed: requirement.count };
+  const state = isDenied ? "denied" : given >= requirement.count ? "approved" : "held";
+  return { state, given, needed: requirement.count };
+}
+
+/** The different people whose approval counts, each as first written. */
+export function approversOf(requirement: Requirement, votes: readonly Vote[]): string[] {
+  const people = new Map<string, string>();
+  for (const { by, decision } of votes) {
+    const person = personKey(by);
+    if (decision === "approve" && isApprover(requirement, by) && !people.has(person)) people.set(person, by);
+  }
+  return [...people.values()];
 }
 
 /** Whether the person is who asked for the call, in whatever spelling. */

@@ -19,7 +19,8 @@ export function decideCall(call: ToolCall, context: PolicyContext): Decision {
   for (const { name, ask } of waitingRules) trail.waits(name, ask(question));
   if (trail.isWaiting() && trail.objects("unattended", refuseUnattended(question))) return trail.refused();
   // In observe mode a rule may have objected already; then the overlay has nothing left to narrow.
-  if (context.overlay && !trail.hasObjection() && trail.objects("policy", askOverlay(question))) return trail.refused();
+  if (context.overlay && !trail.hasObjection() && trail.objects("policy", askOverlay(question, trail.isWaiting())))
+    return trail.refused();
   return trail.passed(question);
 }
 

@@ -17,8 +17,8 @@ export interface OverlayInput {
   readonly turn: number;
   /** Counts and sums before this call. */
   readonly used: Used;
-  /** Ids of the people who approved this call so far. */
-  readonly approvals: readonly string[];
+  /** People whose approval of this call counts; null while it waits for them, or is about to. */
+  readonly approvals: readonly string[] | null;
 }
 
 export interface Overlay {

@@ -28,8 +28,8 @@ export interface PolicyContext {
   readonly mode: "enforce" | "observe";
   /** Nobody is there to decide: what would wait for a person is refused. */
   readonly unattended: boolean;
-  /** Ids of the people who approved this call so far. */
-  readonly approvals: readonly string[];
+  /** People whose approval of this call counts; null while nobody has decided it. */
+  readonly approvals: readonly string[] | null;
   readonly overlay?: Overlay | undefined;
 }
 

@@ -52,9 +52,14 @@ export function refuseUnattended({ call, context }: Question): Refusal | undefin
   return { control: "review", reason: "unattended", field: "unattended", message };
 }
 
-/** Asked last. It can only refuse, and a policy that fails has not said yes. */
-export function askOverlay({ call, contract, arguments: args, context }: Question): Refusal | undefined {
-  const { overlay, place, used, approvals } = context;
+/**
+ * Asked last. It can only refuse, and a policy that fails has not said yes. Of a call that waits nobody can say yet who will
+ * approve it; one that does not wait runs without approvals.
+ */
+export function askOverlay(question: Question, waits: boolean): Refusal | undefined {
+  const { call, contract, arguments: args, context } = question;
+  const { overlay, place, used } = context;
+  const approvals = waits ? context.approvals : (context.approvals ?? []);
   const { effect, impact } = contract;
   try {
     const { server, tool } = call;
@@ -62,7 +67,7 @@ export function askOverlay({ call, contract, arguments: args, context }: Questio
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message.slice(0, 200) : "it gave no reason";
     const message = `the policy of this deployment could not be evaluated, so the call does not run: ${why}`;
-    return { control: "workflow", reason: "policy_failed", field: "policy", message };
+    return { control: "workflow", reason: "policy_failed", field: "policy.cedar", message };
   }
 }
 

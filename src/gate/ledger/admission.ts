@@ -2,11 +2,9 @@
 // taken it over, may repeat a call, change its arguments after the approval, or ask for two calls under one approval;
 // the action hash, the state machine and the one row per call are what stops it.
 import type { Action, JsonObject, Refusal } from "../../boundary.ts";
-import { hashAction } from "../../controls/approvals/action.ts";
+import { hashAction, hashPolicy } from "../../controls/approvals/action.ts";
 import { deniedWords } from "../../controls/approvals/vote.ts";
-import { sha256Hex } from "../../controls/audit/digest.ts";
 import type { ThreadEntry } from "../../controls/audit/entry.ts";
-import { canonicalJson } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { durationMs } from "../../controls/manifest/shapes.ts";
 import { decideCall } from "../../controls/policy/decide.ts";
@@ -92,7 +90,7 @@ export class Admission {
       isAbsent: pins.get(where.server, where.tool)?.state === "absent",
       used: uses.used({ callId, thread, turn, user, ...where }, contract, now),
       place: { user, thread, turn, channel: thread.slice(0, thread.indexOf(":")) },
-      approvals: row ? review.approvers(row.callId) : [],
+      approvals: row && row.state !== "held" ? review.approvers(row) : null,
     });
     return { decision, tool };
   }
@@ -202,7 +200,7 @@ export class Admission {
       toolHash: tool.toolHash,
       arguments: args,
       fileHashes: {},
-      policyHash: sha256Hex(canonicalJson(tool.contract)),
+      policyHash: hashPolicy(tool.contract, this.#desk.release.policy),
     };
   }
 }

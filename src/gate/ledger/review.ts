@@ -4,7 +4,7 @@
 import type { Refusal } from "../../boundary.ts";
 import { decideTransition } from "../../controls/approvals/machine.ts";
 import { decideHold } from "../../controls/approvals/pending.ts";
-import { decideVote, requirementOf, tallyVotes, type Requirement } from "../../controls/approvals/vote.ts";
+import { approversOf, decideVote, requirementOf, tallyVotes, type Requirement } from "../../controls/approvals/vote.ts";
 import type { EntryBody } from "../../controls/audit/entry.ts";
 import { printable } from "../../controls/manifest/printable.ts";
 import type { Release } from "../../controls/manifest/release.ts";
@@ -72,6 +72,11 @@ export class Review {
     return { control: "review", reason: "not_approved", message };
   }
 
+  /** People whose approval of this call counts. */
+  approvers(row: CallRow): string[] {
+    return approversOf(this.#requirement(row), this.#votes.of(row.callId));
+  }
+
   /** Why one more call of this turn may not wait for a person, if it may not. */
   tooMany(user: string, thread: string, turn: number): Refusal | undefined {
     return decideHold(this.#calls.heldOf(user, thread, turn));
@@ -85,11 +90,6 @@ export class Review {
       return { by, at: new Date(at).toISOString(), note: row.state === "held" ? null : note };
     });
     return { ...viewCall(row), role: requirement.role, needed: requirement.count, approvals };
-  }
-
-  /** Who approved a call so far. */
-  approvers(callId: string): string[] {
-    return this.#votes.of(callId).flatMap(({ by, decision }) => (decision === "approve" ? [by] : []));
   }
 
   /** One entry of the chain about a call. */
