@@ -20,10 +20,9 @@ export async function runDemo(args: string[]): Promise<number> {
   const json = line.has("json");
   const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
-  say(
-    `Ambit demo: a payables clerk. Model: ${model ? model.name : "scripted-demo, a script and not a language model"}.`,
-  );
-  say("What happened is read from the files of the ERP and of the model, and not from Ambit's word.");
+  const name = model ? model.name : "scripted-demo, a script that obeys any text it reads";
+  say(`Ambit demo: a payables clerk. Model: ${name}.`);
+  say("What happened is read from the files of the ERP and of the model.");
   const own = line.text("state");
   if (own === undefined) await clearDemoState();
   const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };
@@ -32,6 +31,8 @@ export async function runDemo(args: string[]): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
+    // Whoever read this has gone (`demo | head`).
+    process.stdout.on("error", () => resolve());
   });
   try {
     const played = await Promise.race([playAll(stage, json, say), stopped]);
