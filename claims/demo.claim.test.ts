@@ -10,8 +10,8 @@ import { freshState } from "./fresh-state.ts";
 
 const names = [
   ...["honest-invoice", "poisoned-invoice", "denied", "approval-replayed", "arguments-changed", "approval-expired"],
-  ...["two-person", "unknown-tool", "over-limit", "changed-tool", "unlisted-sender", "forged-history"],
-  ...["rolled-back"],
+  ...["two-person", "unknown-tool", "over-limit", "changed-tool", "unlisted-sender"],
+  ...["rate-limited", "forged-history", "rolled-back"],
 ];
 const state = freshState();
 let results: SceneResult[] = [];

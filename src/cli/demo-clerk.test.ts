@@ -9,6 +9,7 @@ test("the first place behind the named one is changed, and no other", () => {
   const edits = [{ after: "send:", find: "count: 1", replace: "count: 2" }];
   assert.equal(editText(text, edits), "pay:\n  count: 1\nsend:\n  count: 2\n");
   assert.equal(describeEdits(edits), '"count: 2" instead of "count: 1"');
+  assert.equal(describeEdits([{ after: "", find: "amy", replace: "amy, ben" }]), '"ben" added');
 });
 
 for (const [name, after, find] of [

@@ -84,7 +84,16 @@ export function editText(text: string, edits: readonly Edit[]): string {
 
 /** What a file with these edits says otherwise than the example, for people. */
 export function describeEdits(edits: readonly Edit[]): string {
-  return edits.map(({ find, replace }) => `"${replace.trim()}" instead of "${find.trim()}"`).join(" and ");
+  const words = edits.map(({ find, replace }) =>
+    replace.includes(find)
+      ? `"${oneLine(replace.replace(find, "").replace(/^[,\s]+/, ""))}" added`
+      : `"${oneLine(replace)}" instead of "${oneLine(find)}"`,
+  );
+  return words.join(" and ");
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s+/g, " ");
 }
 
 function writeFiles({ folder, addressed }: ClerkOffice, name: string, edits: readonly Edit[]): string {

@@ -5,7 +5,7 @@ import { honestInvoice, poisonedInvoice } from "./demo-scenes/invoices.ts";
 import { forgedHistory } from "./demo-scenes/messages.ts";
 import { rolledBack } from "./demo-scenes/releases.ts";
 import { twoPerson } from "./demo-scenes/two-person.ts";
-import { unlistedSender } from "./demo-scenes/strangers.ts";
+import { rateLimited, unlistedSender } from "./demo-scenes/senders.ts";
 import { changedTool, overLimit, unknownTool } from "./demo-scenes/tools.ts";
 
 export interface SceneGroup {
@@ -20,6 +20,6 @@ export const sceneGroups: readonly SceneGroup[] = [
     scenes: [denied, approvalReplayed, argumentsChanged, approvalExpired, twoPerson],
   },
   { heading: "What the agent cannot do at all", scenes: [unknownTool, overLimit, changedTool] },
-  { heading: "What comes in", scenes: [unlistedSender, forgedHistory] },
+  { heading: "What comes in", scenes: [unlistedSender, rateLimited, forgedHistory] },
   { heading: "What the operator takes back", scenes: [rolledBack] },
 ];

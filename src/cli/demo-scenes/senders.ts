@@ -1,7 +1,7 @@
-// A message of a sender who is not listed never reaches the agent: what the model was asked stands in the model's own log.
-// A stranger would like to be answered again and again, or to pass for one of the house.
+// Who may speak, and how often, is decided before the model is asked: what it was asked stands in its own log. A stranger
+// would like to be answered again and again, or to pass for one of the house; whoever floods, to be served before others.
 import type { Problem } from "../../controls/wire/gate.ts";
-import type { Clerk } from "../demo-clerk.ts";
+import { amy, describeEdits, type Clerk } from "../demo-clerk.ts";
 import { World } from "../demo-erp.ts";
 import { conclude, orderPayment, refusalOf, thief, type Scene } from "../demo-scene.ts";
 
@@ -33,6 +33,37 @@ export const unlistedSender: Scene = {
         ["the model was asked", "What invoices are open?", [...new Set(reached)].join(" and ")],
         ["paid", "nothing", world.paid()],
       ],
+    );
+  },
+};
+
+const edits = [
+  { after: "limits:", find: "turn_timeout: 10m", replace: "turn_timeout: 10m\n  messages_per_user: 3/min" },
+];
+
+export const rateLimited: Scene = {
+  name: "rate-limited",
+  title: "One user sends more than the file allows",
+  play: async (stage, say) => {
+    const clerk = await stage.deploy("clerk-in-demand", edits);
+    const question = (n: number) => `What invoices are open? I ask for time ${n}.`;
+    const before = stage.asked().length;
+    const answers: string[] = [];
+    for (const n of [1, 2, 3]) answers.push((await clerk.client.say(question(n))).state);
+    const { status, headers, body } = await clerk.client.post({ user: amy, text: question(4) });
+    const seconds = Number(headers.get("retry-after"));
+    say(`${clerk.name}: ${describeEdits(edits)}. Amy sends four messages in a row. Three are answered.`);
+    say(`The fourth: ${status}, ${refusalOf(body)}, Retry-After: ${seconds} s. Ben, meanwhile, is served.`);
+    const other = await clerk.as("ben@acme.example").say(question(5));
+    const reached = [...new Set(stage.asked().slice(before))].map((text) => / (\d)\.$/.exec(text)?.[1] ?? text);
+    return conclude(
+      [
+        ["Amy's first three", "done, done, done", answers.join(", ")],
+        ["her fourth", "429 refused (too_many_messages)", `${status} ${refusalOf(body)}`],
+        ["Retry-After", "1 to 60 s", seconds >= 1 && seconds <= 60 ? "1 to 60 s" : `${seconds} s`],
+        ["Ben's", "done", other.state],
+      ],
+      [["messages that the model was asked", "1, 2, 3, 5", reached.join(", ")]],
     );
   },
 };
