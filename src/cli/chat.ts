@@ -5,7 +5,8 @@ import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { ChannelClient } from "./channel-client.ts";
 import { askHost } from "./host.ts";
-import type { HostStatus } from "../controls/wire/control.ts";
+import { observeWarning, red } from "./paint.ts";
+import type { DeploymentList, HostStatus } from "../controls/wire/control.ts";
 
 const usage = "chat NAME [MESSAGE] --token TOKEN [--user WHO] [--thread ID]   (or the token in AMBIT_TOKEN)";
 
@@ -14,6 +15,7 @@ export async function runChat(args: string[]): Promise<number> {
   const [name, message] = line.words;
   const token = line.text("token") ?? process.env["AMBIT_TOKEN"];
   if (!token) throw new CommandError("no token: --token TOKEN, or AMBIT_TOKEN; ./ambit deploy showed it once");
+  if (line.text("url") === undefined) await warnOfObserving(line, name ?? "");
   const url = line.text("url") ?? (await askHost<HostStatus>(line, "GET", "/v1/status")).url;
   const client = new ChannelClient(url, name ?? "", token, line.text("user") ?? userInfo().username);
   if (message !== undefined) return once(line, client, message);
@@ -29,6 +31,13 @@ export async function runChat(args: string[]): Promise<number> {
     input.prompt();
   }
   return 0;
+}
+
+/** Said beside the answers, so that a script that reads them is not disturbed. */
+async function warnOfObserving(line: Line, name: string): Promise<void> {
+  const { deployments } = await askHost<DeploymentList>(line, "GET", "/v1/deployments");
+  if (!deployments.some((row) => row.name === name && row.mode === "observe")) return;
+  process.stderr.write(`${red(observeWarning(name), process.stderr)}\n`);
 }
 
 async function once(line: Line, client: ChannelClient, message: string): Promise<number> {

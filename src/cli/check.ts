@@ -2,6 +2,7 @@
 import { summarizeAuthority, type AuthoritySummary } from "../controls/manifest/summary.ts";
 import { readLine } from "./arguments.ts";
 import { loadRelease } from "./load-release.ts";
+import { observeWarning, red } from "./paint.ts";
 
 export async function runCheck(args: string[]): Promise<number> {
   const line = readLine(args, "check FILE [--json]", {}, [1, 1]);
@@ -18,13 +19,19 @@ export async function runCheck(args: string[]): Promise<number> {
   return 0;
 }
 
+type Section = [title: string, items: readonly string[]];
+
 /** The summary as people read it. */
 export function renderSummary(summary: AuthoritySummary): string {
-  const sections: [string, readonly string[]][] = [
+  const sections: Section[] = [
     ["can read", summary.reads],
     ["changes without asking", summary.changes],
     ["does only after a person said yes", summary.asks],
+    ...(summary.never.length > 0 ? [["never does", summary.never] satisfies Section] : []),
     ["can send data to", summary.exposes],
+    ["reads text that strangers may have written from", summary.combination.untrusted],
+    ["reads private data from", summary.combination.private],
+    ["sends out with neither a person nor a bound in between", summary.combination.unwatched],
     ["uses secrets (added by the broker, never seen by the agent)", summary.secrets],
     ["stops at", summary.limits],
     ["listens to", summary.speakers],
@@ -33,5 +40,6 @@ export function renderSummary(summary: AuthoritySummary): string {
     ([title, items]) =>
       `  ${title}:\n${(items.length > 0 ? items : ["nothing"]).map((item) => `    - ${item}`).join("\n")}`,
   );
-  return `${summary.name}: ${summary.purpose}\n${body.join("\n")}`;
+  const warning = summary.mode === "observe" ? [red(observeWarning(summary.name))] : [];
+  return [`${summary.name}: ${summary.purpose}`, ...warning, ...body].join("\n");
 }

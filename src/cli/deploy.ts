@@ -6,6 +6,7 @@ import { readLine } from "./arguments.ts";
 import { renderSummary } from "./check.ts";
 import { askHost } from "./host.ts";
 import { loadRelease } from "./load-release.ts";
+import { observeWarning, red } from "./paint.ts";
 
 export async function runDeploy(args: string[]): Promise<number> {
   const line = readLine(args, "deploy FILE [--json]", {}, [1, 1]);
@@ -19,6 +20,7 @@ export async function runDeploy(args: string[]): Promise<number> {
   }
   for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
   console.log(`\n${name} serves release ${answer.release.slice(0, 12)} at ${answer.url}`);
+  if (release.manifest.mode === "observe") console.log(red(observeWarning(name)));
   if (answer.token) console.log(`Token, shown once: ${answer.token}`);
   return 0;
 }

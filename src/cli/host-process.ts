@@ -13,6 +13,8 @@ export interface RunningHost {
   readonly child: ChildProcess;
   readonly url: string;
   readonly weaker: readonly string[];
+  /** Deployments in observe mode. */
+  readonly observing: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -38,7 +40,8 @@ export async function startHost(
       throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
     const status = await askStatus(options.state);
     if (status && status.pid === child.pid) {
-      return { child, url: status.url, weaker: status.weaker, stop: () => endChild(child, stopGraceMs) };
+      const { url, weaker, observing } = status;
+      return { child, url, weaker, observing, stop: () => endChild(child, stopGraceMs) };
     }
     if (Date.now() > until) {
       await endChild(child, stopGraceMs);

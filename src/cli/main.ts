@@ -28,6 +28,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "see and decide what waits for a person",
     run: async (args) => (await import("./approvals.ts")).runApprovals(args),
   },
+  policy: {
+    help: "say what would become of a call, and which rule decides",
+    run: async (args) => (await import("./policy.ts")).runPolicy(args),
+  },
   tools: {
     help: "see pinned tools, accept a changed one",
     run: async (args) => (await import("./tools.ts")).runTools(args),

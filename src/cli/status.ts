@@ -1,17 +1,21 @@
 // `./ambit ls` and `./ambit status [NAME]`: what runs, as measured, and what is weaker than it should be.
 import type { z } from "zod";
-import type { HostStatus } from "../controls/wire/control.ts";
+import type { DeploymentList, HostStatus } from "../controls/wire/control.ts";
 import type { gateStatus } from "../controls/wire/gate.ts";
 import { readLine } from "./arguments.ts";
 import { askHost, gatePath } from "./host.ts";
+import { observeWarning, red } from "./paint.ts";
 
 export async function runList(args: string[]): Promise<number> {
   const line = readLine(args, "ls [--json]", {}, [0, 0]);
-  type Listed = { deployments: { name: string; release: string; state: string }[] };
-  const { deployments } = await askHost<Listed>(line, "GET", "/v1/deployments");
+  const { deployments } = await askHost<DeploymentList>(line, "GET", "/v1/deployments");
   if (line.has("json")) console.log(JSON.stringify({ deployments }));
   else if (deployments.length === 0) console.log("Nothing is deployed. Deploy a file: ./ambit deploy FILE");
-  else for (const { name, release, state } of deployments) console.log(`${name}  ${release.slice(0, 12)}  ${state}`);
+  else
+    for (const { name, release, state, mode } of deployments) {
+      console.log(`${name}  ${release.slice(0, 12)}  ${state}`);
+      if (mode === "observe") console.log(red(observeWarning(name)));
+    }
   return 0;
 }
 
@@ -29,6 +33,7 @@ export async function runStatus(args: string[]): Promise<number> {
     const memory = pss === null ? "" : `${Math.round(pss / 1_048_576)} MB`;
     console.log(`  ${process}  ${state}  pid ${pid ?? "-"}  uid ${uid}  restarts ${restarts}  ${memory}`);
   }
+  for (const observing of status.observing) console.log(red(observeWarning(observing)));
   for (const sentence of status.weaker) console.log(`weaker: ${sentence}`);
   return 0;
 }
@@ -42,6 +47,8 @@ async function gate(line: ReturnType<typeof readLine>, name: string): Promise<nu
   console.log(
     `${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`,
   );
+  if (status.mode === "observe") console.log(red(observeWarning(name)));
+  if (status.unattended) console.log("  unattended: what would wait for a person is refused");
   for (const { server, tool, state } of status.tools) console.log(`  ${server}.${tool}  ${state}`);
   return 0;
 }

@@ -1,6 +1,7 @@
 // `./ambit up`: starts Ambit here and keeps it running: a supervisor that dies is started again.
 import { readLine } from "./arguments.ts";
 import { startHost, type RunningHost } from "./host-process.ts";
+import { observeWarning, red } from "./paint.ts";
 
 const restartMs = 500;
 
@@ -24,6 +25,7 @@ export async function runUp(args: string[]): Promise<number> {
 function announce(host: RunningHost, json: boolean): void {
   if (json) console.log(JSON.stringify({ ready: true, url: host.url, pid: host.child.pid }));
   else console.log(`Ambit listens at ${host.url}. Deploy a file: ./ambit deploy FILE`);
+  for (const name of host.observing) process.stderr.write(`${red(observeWarning(name), process.stderr)}\n`);
   for (const sentence of host.weaker) process.stderr.write(`ambit: weaker on this machine: ${sentence}\n`);
 }
 

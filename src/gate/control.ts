@@ -2,7 +2,7 @@
 // token for this, and it never comes through the front.
 import { z } from "zod";
 import { pageEntries } from "../controls/wire/audit.ts";
-import { acceptToolRequest, approvalState, decisionRequest } from "../controls/wire/gate.ts";
+import { acceptToolRequest, approvalState, decisionRequest, explainRequest } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { findPolicyFault } from "./ledger/policy-overlay.ts";
 import { parseBody, problemResponse } from "./problem.ts";
@@ -18,6 +18,7 @@ export async function answerControl(request: Request, url: URL, env: Env): Promi
   if (route === "POST /control/pin") return pinTools(env);
   if (route === "GET /control/tools") return Response.json({ tools: (await ledger.status()).tools });
   if (route === "POST /control/tools/accept") return acceptTool(request, env);
+  if (route === "POST /control/policy/explain") return explain(request, env);
   if (route === "GET /control/audit") return readAudit(url, env);
   if (route === "GET /control/approvals") return listApprovals(url, env);
   const callId = approvalPath.exec(url.pathname)?.[1];
@@ -44,6 +45,11 @@ async function acceptTool(request: Request, env: Env): Promise<Response> {
   if (!accepted)
     return problemResponse(409, "not_seen", "no changed definition with this hash was seen; look again", "hash");
   return Response.json({ tools: (await openLedger(env).status()).tools });
+}
+
+async function explain(request: Request, env: Env): Promise<Response> {
+  const body = await parseBody(request, explainRequest);
+  return body instanceof Response ? body : Response.json(await openLedger(env).explain(body));
 }
 
 async function listApprovals(url: URL, env: Env): Promise<Response> {

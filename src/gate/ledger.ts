@@ -7,9 +7,18 @@ import type { ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import type { z } from "zod";
 import type { ChainPage } from "../controls/wire/audit.ts";
-import type { ApprovalList, ApprovalView, decisionRequest, gateStatus, ToolView } from "../controls/wire/gate.ts";
+import type {
+  ApprovalList,
+  ApprovalView,
+  decisionRequest,
+  ExplainAnswer,
+  explainRequest,
+  gateStatus,
+  ToolView,
+} from "../controls/wire/gate.ts";
 import { openRelease, openThread, type Env } from "./env.ts";
 import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
+import { explainCall } from "./ledger/explain.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
 import { Messages, type MessageAnswer, type MessageRequest } from "./ledger/messages.ts";
@@ -129,6 +138,11 @@ export class Ledger extends DurableObject<Env> {
     });
   }
 
+  /** What would become of a call, decided as `admit` decides and from the same rows; nothing is written. */
+  explain(request: z.infer<typeof explainRequest>): ExplainAnswer {
+    return explainCall(this.#release, this.#admission, request, Date.now());
+  }
+
   /** The pins; null while the release of this process is only tried by a deploy, which may still take it back. */
   openPins(): Pin[] | null {
     return this.#openedRelease() === this.#release.release ? this.#pins.all() : null;
@@ -159,6 +173,8 @@ export class Ledger extends DurableObject<Env> {
       held,
       entries: this.#chain.standing().sequence,
       tools: this.#pins.views(),
+      mode: this.#release.manifest.mode,
+      unattended: this.#release.manifest.unattended,
     };
   }
 

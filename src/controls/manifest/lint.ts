@@ -1,6 +1,8 @@
 // Control `least-privilege`, `review`: what a well-formed deployment file still gets wrong. Pure. Each finding names the
 // field and the fix; an `error` stops `check` and `deploy`, a `warning` is printed and goes on.
 import { decidePlan } from "../egress/destination.ts";
+import { lintBounds } from "./lint-bounds.ts";
+import { lintCombination, lintMode } from "./lint-combination.ts";
 import { lintPeople } from "./lint-people.ts";
 import { modelName } from "./model-name.ts";
 import type { Contract, Manifest } from "./schema.ts";
@@ -22,6 +24,8 @@ export function lintManifest(manifest: Manifest): Finding[] {
     ),
     ...Object.entries(manifest.records).flatMap(([view, record]) => lintRecord(`records.${view}`, record)),
     ...lintPeople(manifest),
+    ...lintCombination(manifest),
+    ...lintMode(manifest),
     ...notEnforced(manifest),
   ];
 }
@@ -80,7 +84,7 @@ function lintNames(manifest: Manifest): Finding[] {
 
 function lintContract(field: string, contract: Contract): Finding[] {
   const findings: Finding[] = [];
-  const { effect, impact, authority, payload, bind, max } = contract;
+  const { effect, impact, authority, payload, bind } = contract;
   if (effect === "read" && impact !== "none") {
     findings.push(error(field, `a read has no impact: make impact none, or say the real effect`));
   }
@@ -97,14 +101,7 @@ function lintContract(field: string, contract: Contract): Finding[] {
   for (const key of authority.filter((name) => payload.includes(name))) {
     findings.push(error(`${field}.authority`, `"${key}" stands under authority and payload; choose one`));
   }
-  if (!Number.isInteger(max["per_day"] ?? 0)) {
-    findings.push(error(`${field}.max.per_day`, "is a number of calls: make it whole"));
-  }
-  for (const key of Object.keys(max)) {
-    if (key !== "per_day" && !authority.includes(key)) {
-      findings.push(error(`${field}.max.${key}`, `is bounded but not listed under authority`));
-    }
-  }
+  findings.push(...lintBounds(field, contract));
   return findings;
 }
 

@@ -48,12 +48,22 @@ test("each tool stands where its contract puts it, with what bounds it", () => {
   assert.deepEqual(summarizeAuthority(full), {
     name: "payables-clerk",
     purpose: "Pay supplier invoices.",
+    mode: "enforce",
     reads: ["records.open of ./erp.sqlite (untrusted: note)", "erp.read_message (untrusted: body)", "erp.list"],
     changes: ["erp.tag (local)", "erp.share (outward)"],
     asks: [
-      "erp.pay (irreversible, impact spend, cents up to 500000, per_day up to 20): 2 of finance, within 1h",
+      "erp.pay (irreversible, impact spend, cents up to 500000, 20 calls in 24h): 2 of finance, within 1h",
       "erp.shred (irreversible, impact none): one person, within 4h",
     ],
+    never: [],
+    combination: {
+      untrusted: [
+        "records.open",
+        ...["read_message", "list", "tag", "share", "pay", "shred"].map((name) => `servers.erp.tools.${name}`),
+      ],
+      private: ["records.open", "servers.erp.tools.read_message", "servers.erp.tools.list"],
+      unwatched: ["servers.erp.tools.share"],
+    },
     exposes: [
       "model m at https://api.example/v1",
       "erp.share (outward)",
@@ -99,5 +109,39 @@ test("no tool is left out, and what is said to wait for a person is exactly what
         assert.equal(reads.length === 1, effect === "read");
       }
     }
+  }
+});
+
+test("where nobody is there to decide, what needs a person is said never to happen; observed, it happens without asking", () => {
+  const summary = (more: object) => summarizeAuthority({ ...full, ...more });
+  const unattended = summary({ unattended: true });
+  assert.deepEqual(
+    [unattended.asks, unattended.never.map((text) => text.split(":")[0])],
+    [[], ["erp.pay", "erp.shred"]],
+  );
+  assert.ok(!unattended.exposes.some((text) => text.includes("erp.pay")));
+  const observed = summary({ mode: "observe" });
+  assert.deepEqual([observed.asks, observed.never, observed.changes.length], [[], [], 4]);
+  assert.ok(observed.exposes.includes("erp.pay (irreversible)"));
+});
+
+test("every bound and limit that the file gives is said", () => {
+  const pay = {
+    ...{ effect: "reversible", authority: ["cents", "currency"] },
+    ...{ max: { cents: 5, per_turn: 1, per_user: 2, per_day: 3 }, only: { currency: ["EUR", "USD"] } },
+    total: { cents: { per_turn: 6, per_user: 7, per_day: 8 } },
+  };
+  const limits = { messages_per_user: "20/min", calls_per_user: "5/h", tokens_per_day: 1000, usd_per_day: 2 };
+  const model = { ...base.agent.model, price: { input: 1, output: 1 } };
+  const agent = { ...base.agent, model };
+  const servers = { erp: { url: "https://erp.example/mcp", tools: { pay } } };
+  const summary = summarizeAuthority(manifestSchema.parse({ ...base, agent, limits, servers }));
+  assert.deepEqual(summary.changes, [
+    "erp.pay (reversible, cents up to 5, 1 calls a turn, 2 calls a user in 24h, 3 calls in 24h, " +
+      "cents up to 6 in sum a turn, cents up to 7 in sum a user in 24h, cents up to 8 in sum in 24h, " +
+      'currency only "EUR" or "USD")',
+  ]);
+  for (const line of ["20/min messages a user", "5/h tool calls a user", "1000 tokens a day", "2 US dollars a day"]) {
+    assert.ok(summary.limits.includes(line), line);
   }
 });

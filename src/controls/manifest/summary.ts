@@ -1,21 +1,34 @@
 // Control `least-privilege`, `redeploys`: what one deployment can read, change and expose, computed from its file alone,
 // so that an operator and a reviewer see the same lines. Nothing a model or a server says enters here.
+import { findCombination, type Combination } from "./combination.ts";
+import { describeBounds, describeLimits } from "./describe-bounds.ts";
 import type { Contract, Manifest, RecordView } from "./schema.ts";
 
 export interface AuthoritySummary {
   readonly name: string;
   readonly purpose: string;
+  /** `observe`: what would wait for a person or be refused happens all the same. */
+  readonly mode: Manifest["mode"];
   /** Sources whose content reaches the model; `untrusted` ones may carry somebody else's instructions. */
   readonly reads: readonly string[];
   /** What it changes without asking. */
   readonly changes: readonly string[];
   /** What waits for a person, with who decides and for how long. */
   readonly asks: readonly string[];
+  /** What would need a person where nobody is there to decide. */
+  readonly never: readonly string[];
   /** Where data can leave to. */
   readonly exposes: readonly string[];
+  /** Which tools give untrusted text, private data and unwatched ways out. */
+  readonly combination: Combination;
   readonly secrets: readonly string[];
   readonly limits: readonly string[];
   readonly speakers: readonly string[];
+}
+
+interface Tool {
+  readonly label: string;
+  readonly contract: Contract;
 }
 
 /** Summarises a parsed deployment file in plain lines. */
@@ -23,24 +36,29 @@ export function summarizeAuthority(manifest: Manifest): AuthoritySummary {
   const tools = Object.entries(manifest.servers).flatMap(([server, { tools: named }]) =>
     Object.entries(named).map(([tool, contract]) => ({ label: `${server}.${tool}`, contract })),
   );
-  const waits = ({ contract }: { contract: Contract }) =>
+  const isReviewed = ({ contract }: Tool) =>
     contract.impact !== "none" || contract.effect === "irreversible" || contract.review !== undefined;
-  const acts = tools.filter(({ contract }) => contract.effect !== "read");
-  const outward = tools.filter(({ contract }) => contract.effect === "outward" || contract.effect === "irreversible");
+  const { mode, unattended } = manifest;
+  // Observing holds nothing, and where nobody is there to decide nothing is held: it does not run.
+  const waits = (tool: Tool) => mode === "enforce" && !unattended && isReviewed(tool);
+  const never = (tool: Tool) => mode === "enforce" && unattended && isReviewed(tool);
+  const acts = tools.filter((tool) => tool.contract.effect !== "read" && !never(tool));
+  const outward = acts.filter(({ contract }) => contract.effect === "outward" || contract.effect === "irreversible");
   return {
     name: manifest.name,
     purpose: manifest.purpose,
+    mode,
     reads: [...Object.entries(manifest.records).map(describeView), ...tools.flatMap(describeRead)],
-    changes: acts.filter((tool) => !waits(tool)).map(({ label, contract }) => `${label} (${contract.effect})`),
+    changes: acts.filter((tool) => !waits(tool)).map(describeAct),
     asks: tools.filter(waits).map(describeReview),
+    never: tools.filter(never).map(({ label }) => `${label}: needs a person, and nobody is there (unattended)`),
     exposes: [
       `model ${manifest.agent.model.name} at ${manifest.agent.model.base_url}`,
-      ...outward.map(
-        ({ label, contract }) => `${label} (${contract.effect}${waits({ contract }) ? ", after a person" : ""})`,
-      ),
+      ...outward.map((tool) => `${tool.label} (${tool.contract.effect}${waits(tool) ? ", after a person" : ""})`),
       ...manifest.egress.allow,
       ...manifest.egress.allow_internal.map((place) => `${place} (internal)`),
     ],
+    combination: findCombination(manifest),
     secrets: secretNames(manifest),
     limits: describeLimits(manifest),
     speakers: manifest.channels.api?.users ?? [],
@@ -51,7 +69,7 @@ function describeView([view, record]: [string, RecordView]): string {
   return withUntrusted(`records.${view} of ${record.file}`, record.returns);
 }
 
-function describeRead({ label, contract }: { label: string; contract: Contract }): string[] {
+function describeRead({ label, contract }: Tool): string[] {
   return contract.effect === "read" ? [withUntrusted(label, contract.returns)] : [];
 }
 
@@ -60,11 +78,14 @@ function withUntrusted(label: string, returns: Contract["returns"]): string {
   return untrusted.length > 0 ? `${label} (untrusted: ${untrusted.join(", ")})` : label;
 }
 
-function describeReview({ label, contract }: { label: string; contract: Contract }): string {
-  const { impact, effect, review, max } = contract;
-  const bounds = Object.entries(max).map(([field, bound]) => `${field} up to ${bound}`);
+function describeAct({ label, contract }: Tool): string {
+  return `${label} (${[contract.effect, ...describeBounds(contract)].join(", ")})`;
+}
+
+function describeReview({ label, contract }: Tool): string {
+  const { impact, effect, review } = contract;
   const who = review ? `${review.count} of ${review.by}, within ${review.expires}` : "one person, within 4h";
-  return `${label} (${[effect, `impact ${impact}`, ...bounds].join(", ")}): ${who}`;
+  return `${label} (${[effect, `impact ${impact}`, ...describeBounds(contract)].join(", ")}): ${who}`;
 }
 
 /** Names of all secrets the file speaks of. */
@@ -72,13 +93,4 @@ export function secretNames(manifest: Manifest): string[] {
   const model = manifest.agent.model.credential?.slice("secret:".length);
   const servers = Object.values(manifest.servers).map((server) => server.credential?.secret);
   return [...new Set([model, ...servers].filter((name) => name !== undefined))].sort();
-}
-
-function describeLimits(manifest: Manifest): string[] {
-  const { limits } = manifest;
-  return [
-    `${limits.steps_per_turn} steps a turn`,
-    `${limits.tokens_per_turn} tokens a turn`,
-    `${limits.turn_timeout} a turn`,
-  ];
 }

@@ -6,7 +6,7 @@ import { releaseSchema } from "../manifest/release.ts";
 /**
  * Supervisor, `control.sock`:
  * - `GET  /v1/status` -> hostStatus
- * - `GET  /v1/deployments` -> `{deployments: [{name, release, state}]}`
+ * - `GET  /v1/deployments` -> `{deployments: [{name, release, state, mode}]}`
  * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker)
  * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
@@ -39,8 +39,12 @@ export const hostStatus = z.strictObject({
   url: z.string(),
   /** Plain sentences on what is weaker than it should be on this machine. */
   weaker: z.array(z.string()),
+  /** Deployments in observe mode: not for production. */
+  observing: z.array(z.string()),
   processes: z.array(processStatus),
 });
+/** `GET /v1/deployments`; `mode` is empty when the release cannot be read. */
+export type DeploymentList = { deployments: { name: string; release: string; state: string; mode: string }[] };
 export type HostStatus = z.infer<typeof hostStatus>;
 
 /**

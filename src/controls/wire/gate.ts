@@ -120,7 +120,45 @@ export const gateStatus = z.strictObject({
   held: z.int(),
   entries: z.int(),
   tools: z.array(toolView),
+  /** `observe`: what policy would refuse or hold happens all the same. Not for production. */
+  mode: z.enum(["enforce", "observe"]),
+  unattended: z.boolean(),
 });
+
+/** `POST /control/policy/explain`: what would become of a call; nothing is written and nothing runs. */
+export const explainRequest = z.strictObject({
+  tool: z.string().min(1).max(64).describe("the tool, as the deployment file names it"),
+  user: z.string().min(1).max(254).describe("who would ask, for bounds of one user"),
+  arguments: z.record(z.string(), z.json()),
+});
+const ruling = z.strictObject({
+  verdict: z.enum(["run", "hold", "refuse"]),
+  /** Machine word of a refusal. */
+  reason: z.string().nullable(),
+  field: z.string().nullable(),
+  message: z.string(),
+});
+export type Ruling = z.infer<typeof ruling>;
+export const explainAnswer = z.strictObject({
+  ...ruling.shape,
+  mode: z.enum(["enforce", "observe"]),
+  /** In observe mode: what enforcing would say, when that is not `run`. */
+  enforced: ruling.nullable(),
+  /** Name of the rule that decides. */
+  decidedBy: z.string(),
+  /** In the order they are asked; those after a refusal are not. */
+  rules: z.array(
+    z.strictObject({
+      rule: z.string(),
+      outcome: z.enum(["ok", "review", "refuse"]),
+      field: z.string().nullable(),
+      message: z.string(),
+    }),
+  ),
+  /** Who would decide, when it would be held. */
+  review: z.strictObject({ role: z.string().nullable(), count: z.int(), expires: z.string() }).nullable(),
+});
+export type ExplainAnswer = z.infer<typeof explainAnswer>;
 
 /** RFC 9457 problem document; `decision` is there when a rule refused. */
 export const problem = z.strictObject({

@@ -95,6 +95,7 @@ const getDeployments: Route = (host) => {
     name: row.name,
     release: row.release?.release ?? "",
     state: host.gates.get(row.name)?.part.state ?? "stopped",
+    mode: row.release?.manifest.mode ?? "",
   }));
   return { status: 200, value: { deployments } };
 };

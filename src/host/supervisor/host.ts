@@ -123,6 +123,7 @@ export class Host {
     // The broker opens its door here, perhaps before the gate's first start.
     makeGateFolders(this.places, this.ids, gate.name, gate.part.spec.uid);
     this.gates.set(gate.name, gate);
+    if (isObserving(gate)) this.log.event("observes_only_not_for_production", { deployment: gate.name });
     gate.part.start();
   }
 
@@ -144,6 +145,7 @@ export class Host {
       state: this.places.state,
       url: this.listen.url,
       weaker: [...this.#weaker.values()],
+      observing: [...this.gates.values()].filter(isObserving).map(({ name }) => name),
       processes: parts.map((part) => ({
         name: part.spec.name,
         pid: part.pid,
@@ -202,4 +204,9 @@ export class Host {
       this.log.event("door_not_opened", { deployment: name, why: String(error) });
     }
   }
+}
+
+/** What policy would refuse or hold happens all the same in such a deployment. */
+function isObserving({ release }: Gate): boolean {
+  return release.manifest.mode === "observe";
 }
