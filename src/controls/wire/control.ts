@@ -10,6 +10,7 @@ import { releaseSchema } from "../manifest/release.ts";
  * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker)
  * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
+ * - `GET  /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
  * - `POST /v1/stop` -> 202, then everything stops
  */
 export const deployRequest = z.strictObject({ release: releaseSchema });
@@ -53,5 +54,7 @@ export type HostStatus = z.infer<typeof hostStatus>;
  * - `PUT /deployments/<name>` brokerDeployment -> 204 once the door is open
  * - `DELETE /deployments/<name>` -> 204, the door is closed
  * - `PUT /deployments/<name>/secrets/<secret>` raw value -> 204
+ * - `GET /chains`, `GET /chains/<name>?after=N`, `POST /chains/<name>/seal`: see wire/audit.ts
+ * - `POST /chains/<name>/sign/<admin | front>` signRequest, `.../sign/broker` -> signAnswer, or 409 signConflict
  */
 export const brokerDeployment = z.strictObject({ release: releaseSchema });

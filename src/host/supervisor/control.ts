@@ -7,6 +7,7 @@ import type { z } from "zod";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import { deployRequest } from "../../controls/wire/control.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
+import { getKey, getPage, postSeal } from "./audit-control.ts";
 import { deploy } from "./deploy.ts";
 import { passToGate } from "./gate-pass.ts";
 import type { Host } from "./host.ts";
@@ -14,6 +15,7 @@ import { describeAnswer, makeProblem } from "./problem.ts";
 
 export const maxDeployBytes = 2_097_152;
 export const maxSecretBytes = 8192;
+const maxSealBytes = 4096;
 const receiveMs = 30_000;
 const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;
 
@@ -100,6 +102,11 @@ const getDeployments: Route = (host) => {
   return { status: 200, value: { deployments } };
 };
 
+const postAuditSeal: Route = async (host, request, [name = ""]) => {
+  const body = await readBody(request, maxSealBytes);
+  return Buffer.isBuffer(body) ? postSeal(host, name, body.toString("utf8")) : { problem: body };
+};
+
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
 interface Row {
@@ -115,6 +122,9 @@ function routes(onStop: () => void): Row[] {
     { method: "GET", path: /^\/v1\/deployments$/, route: getDeployments },
     { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)$/, route: putDeployment },
     { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)\/secrets\/([^/?]+)$/, route: putSecret },
+    { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit$/, route: getKey },
+    { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit\/([a-z]+)(?:\?after=([0-9]{1,15}))?$/, route: getPage },
+    { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/audit\/seal$/, route: postAuditSeal },
     { method: "POST", path: /^\/v1\/stop$/, route: () => (onStop(), { status: 202, value: {} }) },
   ];
 }

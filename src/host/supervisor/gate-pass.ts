@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { ownHeaderPrefix } from "../../controls/wire/door.ts";
 import type { Gate } from "./gate.ts";
 import type { Host } from "./host.ts";
+import { actOf } from "./operator-acts.ts";
 import { makeProblem } from "./problem.ts";
 
 const limitMs = 60_000;
@@ -43,11 +44,20 @@ async function* bounded(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-async function exchange(gate: Gate, target: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function exchange(
+  { audit }: Host,
+  gate: Gate,
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const signal = AbortSignal.timeout(limitMs);
   const body = Buffer.concat(await Array.fromAsync(bounded(request)));
   const headers = { ...keepHeaders(request.headers), host: gate.name, authorization: `Bearer ${gate.controlToken}` };
   const { method = "GET" } = request;
+  const act = actOf(method, target, body);
+  // First the entry: what cannot be written down is not passed on.
+  if (act !== null) audit.append(gate.name, act.event, act.detail, act.callId);
   const sent = openRequest({ socketPath: gate.socket, path: target, method, headers, signal, agent: false });
   const answered = new Promise<IncomingMessage>((resolve, reject) =>
     sent.once("response", resolve).once("error", reject),
@@ -88,7 +98,7 @@ export async function passToGate(host: Host, request: IncomingMessage, response:
   if (!gate.isPublished)
     return refuse(makeProblem(503, "deploy_under_way", `a deploy of ${name} is under way: try again when it is done`));
   try {
-    await exchange(gate, target, request, response);
+    await exchange(host, gate, target, request, response);
   } catch (error) {
     if (response.headersSent) response.destroy();
     else return refuse(describeFailure(name, error));

@@ -7,6 +7,7 @@ import type { HostStatus } from "../../controls/wire/control.ts";
 import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
+import { ChainLinks } from "./chain-links.ts";
 import type { GroupParents } from "./cgroups.ts";
 import { makeGateFolders, removeGateFolders, removeRunFolder } from "./folders.ts";
 import { Gate, type GateHost } from "./gate.ts";
@@ -21,6 +22,7 @@ import type { Registry } from "./registry.ts";
 import { Slots } from "./slots.ts";
 import { StartRefused } from "./start-refused.ts";
 import type { HostIds } from "./user-ids.ts";
+import { Witness } from "./witness.ts";
 
 function readVersion(): string {
   const text = readFileSync(`${projectRoot}/package.json`, "utf8");
@@ -49,6 +51,7 @@ export class Host {
   readonly listen: Listen;
   readonly log: Log;
   readonly link: BrokerLink;
+  readonly chains: ChainLinks;
   readonly gateHost: GateHost;
   /** The gate each deployment should have now, accepted or not. */
   readonly gates = new Map<string, Gate>();
@@ -57,6 +60,7 @@ export class Host {
   readonly #broker: Part;
   readonly #front: Part;
   readonly #reaper: Reaper;
+  readonly #witness: Witness;
   /** Sentence by what it is about: itself for the machine, a name for a deployment. */
   readonly #weaker = new Map<string, string>();
   readonly #version = readVersion();
@@ -72,6 +76,18 @@ export class Host {
     this.log = log;
     this.#reaper = new Reaper(places.run, places.configs);
     this.link = new BrokerLink(places.broker.control);
+    this.chains = new ChainLinks(places, this.audit);
+    this.#witness = new Witness({
+      links: this.chains,
+      audit: this.audit,
+      log,
+      isKnown: (name) => this.gates.has(name),
+      onDisputed: (name, writer) =>
+        this.#weaker.set(
+          `${name}/${writer}`,
+          `${name}: its ${writer} chain was cut or rewritten: ./ambit audit verify ${name}`,
+        ),
+    });
     const onWeaker = (sentence: string): void => void this.#weaker.set(sentence, sentence);
     const slots = new Slots(Math.max(2, availableParallelism()));
     this.gateHost = { places, ids, programs, libraries, groups, log: log, slots, onWeaker };
@@ -101,11 +117,13 @@ export class Host {
       }
       this.startGate(new Gate(this.gateHost, row, row.release, true));
     }
+    this.#tellAll("started");
     try {
       await Promise.all([this.#broker.ready(), this.#front.ready()]);
     } catch (error) {
       throw new StartRefused(error instanceof Error ? error.message : String(error));
     }
+    this.#witness.start();
     for (const { name } of this.registry.pending()) {
       if (this.registry.find(name) === undefined) await this.abandon(name);
       else void this.#reopen(name);
@@ -160,8 +178,11 @@ export class Host {
   /** Ends everything in order: no new requests, then the gates, then the broker that they still ask. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#witness.end();
     await this.#front.stop();
     await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
+    this.#tellAll("stopped");
+    await this.#witness.end();
     await this.#broker.stop();
     this.#reaper.stop();
     removeRunFolder(this.places);
@@ -190,6 +211,16 @@ export class Host {
       );
     } finally {
       this.busy.delete(name);
+    }
+  }
+
+  /** One entry on every admin chain. A full disk must keep no host from starting or from ending. */
+  #tellAll(event: "started" | "stopped"): void {
+    const names = [...this.gates.keys()];
+    try {
+      this.audit.together(() => names.forEach((name) => this.audit.append(name, event, { version: this.#version })));
+    } catch (error) {
+      this.log.event("audit_failed", { event, why: String(error) });
     }
   }
 

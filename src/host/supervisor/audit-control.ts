@@ -1,0 +1,55 @@
+// Control `audit`: what the operator may read of the audit over the control socket: pages of the chains of admin, broker and
+// front, the broker's key, and a seal for an export. The gate's own chain is read from the gate. Nothing here changes one.
+import type { IncomingMessage } from "node:http";
+import { sealRequest } from "../../controls/wire/audit.ts";
+import type { Problem } from "../../controls/wire/gate.ts";
+import { carried } from "./admin-chain.ts";
+import type { Host } from "./host.ts";
+import { makeProblem } from "./problem.ts";
+
+type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
+
+/** `GET /v1/deployments/<name>/audit` */
+export function getKey(host: Host): Promise<Outcome> {
+  return answer(async () => ({ key: await host.chains.key() }));
+}
+
+/** `GET /v1/deployments/<name>/audit/<writer>?after=N` */
+export function getPage(
+  host: Host,
+  _request: IncomingMessage,
+  [name = "", given = "", after = "0"]: readonly string[],
+): Outcome | Promise<Outcome> {
+  const writer = carried.find((one) => one === given);
+  if (writer === undefined) {
+    const detail = `${given}: the chains here are ${carried.join(", ")}; the gate's is at its own path`;
+    return { problem: makeProblem(404, "no_such_chain", detail) };
+  }
+  return answer(() => host.chains.page(name, writer, Number(after)));
+}
+
+/** `POST /v1/deployments/<name>/audit/seal`; `text` is its body. */
+export function postSeal(host: Host, name: string, text: string): Outcome | Promise<Outcome> {
+  const parsed = sealRequest.safeParse(parse(text));
+  if (!parsed.success) return { problem: makeProblem(422, "not_understood", parsed.error.issues[0]?.message ?? "") };
+  return answer(() => host.chains.seal(name, parsed.data));
+}
+
+async function answer(work: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { status: 200, value: await work() };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return {
+      problem: makeProblem(503, "chain_not_read", `it cannot be read now (${why}): try again, or see ambit status`),
+    };
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

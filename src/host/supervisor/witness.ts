@@ -1,0 +1,97 @@
+// Control `audit`: carries the heads of the chains of admin, front and broker to the broker, so that somebody else
+// remembers them: whoever cuts or rewrites one of these files later is found out by the broker's memory. Every few seconds
+// when something is new, and before the end. What cannot be signed stays unsigned and is said.
+import { setTimeout as pause } from "node:timers/promises";
+import { ChainDisputed, signOnward } from "../../controls/audit/sign-onward.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
+import { carried, type AdminChain, type Carried } from "./admin-chain.ts";
+import type { ChainLinks } from "./chain-links.ts";
+import type { Log } from "./log.ts";
+
+const roundMs = 2000;
+const endMs = 3000;
+
+export interface WitnessHost {
+  readonly links: ChainLinks;
+  readonly audit: AdminChain;
+  readonly log: Log;
+  /** True for a deployment of this host. */
+  isKnown(name: string): boolean;
+  /** Told when a chain does not follow from what the broker signed of it. */
+  onDisputed(name: string, writer: Carried): void;
+}
+
+export class Witness {
+  readonly #host: WitnessHost;
+  /** What was said last of each chain, so that it is said once. */
+  readonly #said = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(host: WitnessHost) {
+    this.#host = host;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.round(), roundMs).unref();
+  }
+
+  /** A last round, before a part that it needs ends; one that does not answer holds nothing up for long. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.race([this.round(), pause(endMs, undefined, { ref: false })]);
+  }
+
+  /** Has signed whatever is new; one round at a time. Never rejects. */
+  round(): Promise<void> {
+    this.#last = this.#last.then(() => this.#roundNow());
+    return this.#last;
+  }
+
+  async #roundNow(): Promise<void> {
+    for (const writer of carried) {
+      const lengths = await this.#try(writer, () => this.#host.links.lengths(writer));
+      for (const [name, length] of Object.entries(lengths ?? {})) {
+        // The front is asked what it holds, not whom there is.
+        if (!namePattern.test(name) || (writer === "front" && !this.#host.isKnown(name))) continue;
+        if (length > this.#host.audit.lastSigned(name, writer))
+          await this.#try(`${name}/${writer}`, () => this.#sign(name, writer));
+      }
+    }
+  }
+
+  async #sign(name: string, writer: Carried): Promise<void> {
+    const { links, audit } = this.#host;
+    try {
+      if (writer === "broker") {
+        const signed = await links.signOwn(name);
+        if (signed === undefined) throw new ChainDisputed({ sequence: audit.lastSigned(name, writer), head: "" });
+        return audit.keepSignature(name, writer, signed);
+      }
+      const chain = {
+        lastSigned: () => audit.lastSigned(name, writer),
+        digests: async (after: number, limit: number) => (await links.digests(name, writer, after)).slice(0, limit),
+        keep: (signed: Parameters<AdminChain["keepSignature"]>[2]) => audit.keepSignature(name, writer, signed),
+      };
+      while (await signOnward(chain, (request) => links.sign(name, writer, request)));
+    } catch (error) {
+      if (error instanceof ChainDisputed) this.#host.onDisputed(name, writer);
+      throw error;
+    }
+  }
+
+  /** A part that is starting again, or a full disk: the next round tries again. */
+  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await work();
+      this.#said.delete(what);
+      return result;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (this.#said.get(what) !== why)
+        this.#host.log.event("head_not_signed", { chain: what, why: why.slice(0, 500) });
+      this.#said.set(what, why);
+      return undefined;
+    }
+  }
+}
