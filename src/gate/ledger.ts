@@ -18,6 +18,8 @@ import type {
 } from "../controls/wire/gate.ts";
 import { openRelease, openThread, type Env } from "./env.ts";
 import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
+import { Budget, type ReserveAnswer, type ReserveRequest } from "./ledger/budget.ts";
+import { BudgetStore } from "./ledger/budget-store.ts";
 import { explainCall } from "./ledger/explain.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
@@ -45,6 +47,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #pins: PinStore;
   readonly #review: Review;
   readonly #rateStore: RateStore;
+  readonly #budget: Budget;
   readonly #messages: Messages;
   readonly #admission: Admission;
   readonly #refusedSenders: RefusedSenders;
@@ -63,7 +66,8 @@ export class Ledger extends DurableObject<Env> {
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
     this.#rateStore = new RateStore(sql);
     const rates = new Rates(this.#release.manifest.limits, this.#rateStore);
-    this.#messages = new Messages(sql, this.#chain, rates);
+    this.#budget = new Budget(this.#release.manifest, new BudgetStore(sql), this.#chain);
+    this.#messages = new Messages(sql, this.#chain, rates, this.#budget);
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
       ...{ uses: new UseStore(sql), rates, frozen: () => null, overlay: openOverlay(this.#release, this.#pins) },
@@ -91,6 +95,14 @@ export class Ledger extends DurableObject<Env> {
   /** Room 3: whether a message may come in. Its thread takes it only after this allowed it. */
   admitMessage(request: MessageRequest): MessageAnswer {
     return this.#commit(() => this.#messages.admit(request, Date.now()));
+  }
+
+  /** Reserves what one attempt to ask the model may cost; settled by what the thread reports of it. */
+  reserve(request: ReserveRequest): ReserveAnswer {
+    return this.#commit(() => {
+      this.#ingest(request.thread, request.entries);
+      return this.#budget.reserve(request, Date.now());
+    });
   }
 
   /** Takes over what a thread has to report; a repeated report changes nothing. */
@@ -239,6 +251,7 @@ export class Ledger extends DurableObject<Env> {
   /** Entries of a thread that say how an admitted call ended move that call along. */
   #ingest(thread: string, entries: readonly ThreadEntry[]): void {
     for (const body of this.#chain.appendReport(thread, entries)) {
+      this.#budget.settle(thread, body, Date.now());
       const event = endings[body.event];
       const row = event && body.callId ? this.#calls.get(body.callId) : undefined;
       if (event && row?.state === "executing" && row.thread === thread) this.#calls.move(row, event);

@@ -191,6 +191,7 @@ export class Thread extends DurableObject<Env> {
       journal: this.#journal,
       commit: (work) => this.#commit(work),
       admit: (request) => openLedger(this.env).admit(request),
+      reserve: (request) => openLedger(this.env).reserve(request),
       catalog: () => this.#catalog,
       prepare: (name) => this.#prepare(name),
       runner: this.#runner,

@@ -6,12 +6,14 @@ import { callIdOf } from "../controls/approvals/action.ts";
 import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
-import { askModel, leastTokens, ModelError } from "./agent/model.ts";
+import { leastTokens, ModelError } from "./agent/model.ts";
 import { buildPrompt } from "./agent/prompt.ts";
 import { askWithRetries } from "./agent/retry.ts";
+import { askWithinBudget, BudgetError } from "./agent/within-budget.ts";
 import { parseArguments } from "./arguments.ts";
 import type { CallEnding, Journal, JournalCall, Turn } from "./journal.ts";
 import type { AdmitAnswer, AdmitRequest } from "./ledger/admission.ts";
+import type { ReserveAnswer, ReserveRequest } from "./ledger/budget.ts";
 import type { CatalogTool } from "./tools/catalog.ts";
 import type { AdmittedCall, Outcome, ToolRunner } from "./tools/run.ts";
 
@@ -29,6 +31,8 @@ export interface Rooms {
   /** Runs `work` as one durable commit. */
   readonly commit: <T>(work: () => T) => T;
   readonly admit: (request: AdmitRequest) => Promise<AdmitAnswer>;
+  /** Reserves what a model call may cost; asked only when the file sets a daily budget. */
+  readonly reserve: (request: ReserveRequest) => Promise<ReserveAnswer>;
   /** Tools that may be offered now. */
   readonly catalog: () => readonly CatalogTool[];
   /** Connects to the server of a tool and compares its pins, unless connected already. */
@@ -69,27 +73,32 @@ export function giveUp(rooms: Rooms, number: number): void {
 
 /** Room 5: one answer of the model, or the end of the turn. */
 async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promise<void> {
-  const { limits, agent } = rooms.release.manifest;
+  const { limits } = rooms.release.manifest;
   const budget = limits.tokens_per_turn - turn.tokens;
   const before = Math.min(maxCharsBefore, limits.tokens_per_turn * charsBeforePerToken);
   const prompt = buildPrompt(rooms.journal, rooms.release.instructions, turn, before);
   const spent = spentLimit(turn, limits, deadline, leastTokens(prompt));
   if (spent) return endTurn(rooms, turn, "failed", `I stopped: ${spent}.`, "limit_reached");
-  const tools = rooms.catalog();
+  const release = (reservation: string) =>
+    rooms.commit(() => report(rooms, "budget_released", turn.turn, { reservation }));
   try {
-    const answer = await askWithRetries((signal) => askModel(agent.model, prompt, tools, budget, signal), deadline);
+    const ask = (signal: AbortSignal) => askWithinBudget(rooms, prompt, rooms.catalog(), budget, signal, release);
+    const { text, input, output, reservation, ...answer } = await askWithRetries(ask, deadline);
+    const paid = reservation === null ? {} : { reservation, input, output };
     const step = turn.steps + 1;
     const calls = answer.calls.map((call, position) => ({
       ...call,
       callId: callIdOf(rooms.thread, turn.turn, step, position),
     }));
     rooms.commit(() => {
-      rooms.journal.addStep(turn.turn, step, answer.text, answer.tokens, calls);
-      report(rooms, "model_answered", turn.turn, { step, tokens: answer.tokens, calls: calls.length });
-      if (calls.length === 0) finish(rooms, turn, "done", answer.text || "The model gave no answer.");
+      rooms.journal.addStep(turn.turn, step, text, input + output, calls);
+      report(rooms, "model_answered", turn.turn, { step, tokens: input + output, calls: calls.length, ...paid });
+      if (calls.length === 0) finish(rooms, turn, "done", text || "The model gave no answer.");
     });
   } catch (thrown) {
     if (!(thrown instanceof ModelError)) throw thrown;
+    if (thrown instanceof BudgetError)
+      return endTurn(rooms, turn, "failed", `I stopped: ${thrown.message}.`, "budget_spent");
     endTurn(rooms, turn, "failed", `I could not answer: ${thrown.message}.`, "model_failed");
   }
 }

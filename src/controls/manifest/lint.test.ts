@@ -261,15 +261,6 @@ for (const [name, wrong, field, words, right] of rows) {
   });
 }
 
-test("what this version reads and does not enforce is said, and stops nothing", () => {
-  const found = lint({ limits: { usd_per_day: 5 } });
-  assert.deepEqual(
-    found.map(({ level, field }) => `${level} ${field}`),
-    ["warning limits.usd_per_day"],
-  );
-  assert.deepEqual(lint({ limits: { tokens_per_turn: 1000 } }), []);
-});
-
 test("every finding of a file is told at once", () => {
   assert.equal(lint({ ...tool({ effect: "outward", max: { a: 1 } }), ...view("drop table a") }).length, 4);
 });

@@ -3,6 +3,7 @@
 import { decidePlan } from "../egress/destination.ts";
 import { lintBounds } from "./lint-bounds.ts";
 import { lintCombination, lintMode } from "./lint-combination.ts";
+import { lintLimits } from "./lint-limits.ts";
 import { lintPeople } from "./lint-people.ts";
 import { modelName } from "./model-name.ts";
 import type { Contract, Manifest } from "./schema.ts";
@@ -26,16 +27,12 @@ export function lintManifest(manifest: Manifest): Finding[] {
     ...lintPeople(manifest),
     ...lintCombination(manifest),
     ...lintMode(manifest),
-    ...notEnforced(manifest),
+    ...lintLimits(manifest),
   ];
 }
 
 function error(field: string, message: string): Finding {
   return { level: "error", field, message };
-}
-
-function warning(field: string, message: string): Finding {
-  return { level: "warning", field, message };
 }
 
 /** A rule that can never take effect is a mistake, and the broker would only say so when it is used. */
@@ -113,10 +110,4 @@ function lintRecord(field: string, record: Manifest["records"][string]): Finding
     if (!names.includes(key)) findings.push(error(`${field}.bind.${key}`, `:${key} does not stand in the SQL`));
   }
   return findings;
-}
-
-/** What the file may say and this version does not enforce yet; said aloud so that nobody relies on it. */
-function notEnforced({ limits }: Manifest): Finding[] {
-  const read = "is read but not enforced by this version";
-  return [...(limits.usd_per_day === undefined ? [] : [warning("limits.usd_per_day", read)])];
 }

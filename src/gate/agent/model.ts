@@ -19,19 +19,23 @@ export interface OfferedTool {
 export interface ModelAnswer {
   readonly text: string;
   readonly calls: readonly { readonly name: string; readonly arguments: string }[];
-  /** Tokens this step is charged for. */
-  readonly tokens: number;
+  /** Tokens read and written that this step is charged for. */
+  readonly input: number;
+  readonly output: number;
 }
 
 /** The model did not answer; `retry` says whether asking again can help, `waitMs` what the provider asked for. */
 export class ModelError extends Error {
   readonly retry: boolean;
   readonly waitMs: number;
-  constructor(message: string, retry: boolean, waitMs = 0) {
+  /** True when the provider provably did nothing for it. */
+  readonly isUnused: boolean;
+  constructor(message: string, retry: boolean, waitMs = 0, isUnused = false) {
     super(message);
     this.name = "ModelError";
     this.retry = retry;
     this.waitMs = waitMs;
+    this.isUnused = isUnused;
   }
 }
 
@@ -39,7 +43,7 @@ export class ModelError extends Error {
 const maxTextChars = 200_000;
 export const maxCallsPerStep = 16;
 const maxArgumentChars = 100_000;
-const answerTokens = 8192;
+export const answerTokens = 8192;
 /** A provider that reports no usage, or a false one, is charged at least one token for this many characters. */
 const charsPerToken = 8;
 
@@ -79,8 +83,9 @@ export async function askModel(
       call.arguments.length > maxArgumentChars ? { ...call, arguments: "too long" } : call,
     );
     const answered = text.length + calls.reduce((sum, call) => sum + call.arguments.length, 0);
-    const least = leastTokens(prompt) + Math.ceil(answered / charsPerToken);
-    return { text: text.slice(0, maxTextChars), calls: kept, tokens: chargedTokens(result.usage, least) };
+    const input = chargedTokens(result.usage.inputTokens.total, leastTokens(prompt));
+    const output = chargedTokens(result.usage.outputTokens.total, Math.ceil(answered / charsPerToken));
+    return { text: text.slice(0, maxTextChars), calls: kept, input, output };
   } catch (thrown) {
     throw asModelError(thrown, signal);
   }
@@ -118,18 +123,17 @@ export function leastTokens(prompt: Prompt): number {
   return Math.ceil(JSON.stringify(prompt).length / charsPerToken);
 }
 
-function chargedTokens(
-  usage: { inputTokens: { total: number | undefined }; outputTokens: { total: number | undefined } },
-  least: number,
-): number {
-  const reported = (usage.inputTokens.total ?? 0) + (usage.outputTokens.total ?? 0);
-  return Number.isFinite(reported) && reported > least ? Math.min(Math.ceil(reported), 1_000_000_000) : least;
+function chargedTokens(reported: number | undefined, least: number): number {
+  return reported !== undefined && reported > least ? Math.min(Math.ceil(reported), 1_000_000_000) : least;
 }
 
 function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
   const known = findCause(thrown);
   if (known instanceof ModelError) return known;
-  if (known) return new ModelError(known.message, known.word !== "refused" && known.word !== "too_large");
+  if (known) {
+    const isUnused = known.word === "refused" || known.word === "unreachable" || known.word === "overloaded";
+    return new ModelError(known.message, known.word !== "refused" && known.word !== "too_large", 0, isUnused);
+  }
   if (signal.aborted) return new ModelError("the model did not answer in time", true);
   const api = thrown as { statusCode?: number; responseHeaders?: Record<string, string>; message?: string };
   const said = api.message ? `: ${printable(api.message, 200)}` : "";
@@ -139,7 +143,9 @@ function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
     return new ModelError(`the model's server answered ${api.statusCode}, a redirect, which is not followed`, false);
   const waitMs = Math.min(30_000, Math.max(0, Number(api.responseHeaders?.["retry-after"] ?? 0) * 1000 || 0));
   const retry = api.statusCode === 429 || api.statusCode >= 500;
-  return new ModelError(`the model's server answered ${api.statusCode}${said}`, retry, waitMs);
+  // A provider that waited for its own model (408, 499) may have charged for it.
+  const isUnused = api.statusCode < 500 && api.statusCode !== 408 && api.statusCode !== 499;
+  return new ModelError(`the model's server answered ${api.statusCode}${said}`, retry, waitMs, isUnused);
 }
 
 /** The provider libraries wrap what was thrown below them. */

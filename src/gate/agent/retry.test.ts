@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { ModelError, type ModelAnswer } from "./model.ts";
 import { askWithRetries, maxAttempts } from "./retry.ts";
 
-const answer: ModelAnswer = { text: "ok", calls: [], tokens: 1 };
+const answer: ModelAnswer = { text: "ok", calls: [], input: 1, output: 0 };
 const soon = (): number => Date.now() + 60_000;
 const isFinal = (message: RegExp) => (thrown: unknown) => thrown instanceof ModelError && message.test(thrown.message);
 

@@ -1,7 +1,7 @@
 // Asking a model again is safe, because an answer only becomes a step once it is in the journal; no tool call is ever
 // repeated here. A model's server wants to be waited for without end, or to be asked without end: neither goes past the
 // deadline, whether the attempt honours its signal or not.
-import { ModelError, type ModelAnswer } from "./model.ts";
+import { ModelError } from "./model.ts";
 
 export const maxAttempts = 4;
 const firstPauseMs = 500;
@@ -9,10 +9,7 @@ const firstPauseMs = 500;
 const attemptMs = 120_000;
 
 /** Asks until the model answers, the attempts are used up or `deadline` (milliseconds since the epoch) is reached. */
-export async function askWithRetries(
-  ask: (signal: AbortSignal) => Promise<ModelAnswer>,
-  deadline: number,
-): Promise<ModelAnswer> {
+export async function askWithRetries<T>(ask: (signal: AbortSignal) => Promise<T>, deadline: number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const left = deadline - Date.now();
     if (left <= 0) throw new ModelError("the turn ran out of time", false);
@@ -28,7 +25,7 @@ export async function askWithRetries(
   }
 }
 
-async function endWith(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<ModelAnswer>): Promise<ModelAnswer> {
+async function endWith<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const end = () => reject(new ModelError("the model did not answer in time", true));
   signal.addEventListener("abort", end, { once: true });

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifestSchema } from "../../controls/manifest/schema.ts";
 import { openSqlStorage } from "../fixtures/sql-storage.js";
+import { Budget } from "./budget.ts";
+import { BudgetStore } from "./budget-store.ts";
 import { ChainStore, chainTables } from "./chain-store.ts";
 import { Messages } from "./messages.ts";
 import { Rates } from "./rates.ts";
@@ -17,11 +19,12 @@ function openDoor(limits: object) {
   const agent = { instructions: "./i.md", model };
   const manifest = manifestSchema.parse({ version: 1, name: "ab", purpose: "x", agent, limits });
   const chain = new ChainStore(sql, "ab");
-  const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)));
+  const budget = new Budget(manifest, new BudgetStore(sql), chain);
+  const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)), budget);
   const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
     messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency }, at);
   const rows = (table: string) => Number(sql.exec(`select count(*) as n from ${table}`).one()["n"]);
-  return { say, rows, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
+  return { say, rows, budget, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
 }
 
 test("without limits a message writes nothing at all", () => {
@@ -78,4 +81,20 @@ test("keys are forgotten after a day", () => {
   say("amy", "one");
   say("amy", "two", now + 86_400_001);
   assert.equal(rows("charged"), 1);
+});
+
+test("a message is refused once the day's budget is spent, until the next day, and a key that was accepted is not", () => {
+  const { say, budget } = openDoor({ tokens_per_day: 1000, messages_per_user: "1/min" });
+  assert.equal(say("amy", "one").refusal, null);
+  const paid = budget.reserve({ thread: "api:amy:t", input: 700, output: 200 }, now);
+  assert.ok("reservation" in paid);
+  assert.equal(say("bob").refusal, null);
+  const { reservation } = paid;
+  const detail = { reservation, input: 700, output: 200 };
+  budget.settle("api:amy:t", { v: 1, at: "", event: "model_answered", detail }, now);
+  const { refusal, headers } = say("eve");
+  assert.deepEqual([refusal?.reason, refusal?.field], ["budget_spent", "limits.tokens_per_day"]);
+  assert.deepEqual(headers, { "retry-after": "86400" });
+  assert.equal(say("amy", "one").refusal, null);
+  assert.equal(say("eve", null, now + 86_400_000).refusal, null);
 });

@@ -5,6 +5,7 @@
 import type { Refusal } from "../../boundary.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
 import { rateHeaders, retryHeaders } from "../../controls/limits/headers.ts";
+import type { Budget } from "./budget.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { Rates } from "./rates.ts";
 
@@ -38,26 +39,34 @@ export class Messages {
   readonly #sql: SqlStorage;
   readonly #chain: ChainStore;
   readonly #rates: Rates;
+  readonly #budget: Budget;
   /** Who was told in this minute. In memory only: after a restart one more entry is no harm. */
   #told = { minute: 0, keys: new Set<string>() };
 
-  constructor(sql: SqlStorage, chain: ChainStore, rates: Rates) {
+  constructor(sql: SqlStorage, chain: ChainStore, rates: Rates, budget: Budget) {
     sql.exec(messageTables);
     this.#sql = sql;
     this.#chain = chain;
     this.#rates = rates;
+    this.#budget = budget;
   }
 
   admit(request: MessageRequest, now: number): MessageAnswer {
     const id = request.idempotency === null ? undefined : sha256Hex(`${request.thread}\n${request.idempotency}`);
     if (id !== undefined && this.#wasCharged(id)) return { refusal: null, headers: {} };
+    const broke = this.#budget.refuseMessage(now);
+    if (broke) {
+      this.#record(request, broke.refusal, now);
+      return { refusal: broke.refusal, headers: retryHeaders(broke.afterMs) };
+    }
     const decision = this.#rates.takeMessage(request.channel, request.user, now);
     if (!decision.allowed) {
       this.#record(request, decision.refusal, now);
       const { refused } = decision;
       return { refusal: decision.refusal, headers: { ...rateHeaders(refused), ...retryHeaders(refused.afterMs) } };
     }
-    if (id !== undefined && decision.charges.length > 0) this.#remember(id, now);
+    // Without a limit there is nothing to remember, and no commit.
+    if (id !== undefined && (decision.charges.length > 0 || this.#budget.isSet)) this.#remember(id, now);
     return { refusal: null, headers: rateHeaders(decision.tightest) };
   }
 
