@@ -21,7 +21,9 @@ export interface Clerk {
   as(user: string): ChannelClient;
   /** A request to the gate as the operator. Throws CommandError with the gate's own words. */
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
-  /** The same, for who wants to see a refusal. */
+  /** A request about the deployment to the host: freeze, thaw. Throws CommandError with the host's own words. */
+  host(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** As `ask`, for who wants to see a refusal. */
   send(method: string, path: string, body?: unknown): Promise<ControlAnswer>;
 }
 
@@ -69,7 +71,9 @@ export async function deployClerk(
   const send = (method: string, path: string, body?: unknown) => host(method, `/gate/${path}`, { body });
   const ask = async (method: string, path: string, body?: unknown) =>
     expectDone(await send(method, path, body)) as never;
-  return { name, token, client: as(amy), as, send, ask };
+  const toHost = async (method: string, path: string, body?: unknown) =>
+    expectDone(await host(method, `/${path}`, { body }));
+  return { name, token, client: as(amy), as, send, ask, host: toHost };
 }
 
 /** The text with all edits, in order. Throws CommandError when one does not fit. */

@@ -8,6 +8,7 @@ import { askControl } from "./control.ts";
 import { findFreeAddress } from "./free-port.ts";
 import type { Ending, Scene, SceneResult } from "./demo-scene.ts";
 import { sceneGroups } from "./demo-scenes.ts";
+import { red } from "./paint.ts";
 import { setStage, type DemoStage, type RealModel, type Stage } from "./demo-stage.ts";
 
 const usage = "demo [--once] [--json] [--listen HOST:PORT] [--base-url URL --model NAME]   (key in AMBIT_MODEL_KEY)";
@@ -20,7 +21,7 @@ export async function runDemo(args: string[]): Promise<number> {
   const json = line.has("json");
   const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
-  const name = model ? model.name : "scripted-demo, a script that obeys any text it reads";
+  const name = model ? model.name : "scripted-demo, a script that obeys any text";
   say(`Ambit demo: a payables clerk. Model: ${name}.`);
   say("What happened is read from the files of the ERP and of the model.");
   const own = line.text("state");
@@ -60,7 +61,7 @@ async function playAll(stage: DemoStage, json: boolean, say: (text: string) => v
       results.push({ scene: scene.name, expected, observed, ok });
       if (json) console.log(JSON.stringify(results.at(-1)));
       else if (ok) say(fold(`What happened: ${world}. As it must be.`, "  "));
-      else say(fold(`NOT as it must be. Expected: ${expected}. Observed: ${observed}.`, "  "));
+      else say(red(fold(`NOT as it must be. Expected: ${expected}. Observed: ${observed}.`, "  ")));
     }
   }
   if (!stage.obeys) say("\nThe other scenes need a model that does whatever it reads: leave --base-url out.");
