@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { askControl } from "./control.ts";
 import { findFreeAddress } from "./free-port.ts";
-import type { Ending, Scene, SceneResult } from "./demo-scene.ts";
+import { approver, type Ending, type Scene, type SceneResult } from "./demo-scene.ts";
 import { sceneGroups } from "./demo-scenes.ts";
 import { red } from "./paint.ts";
 import { setStage, type DemoStage, type RealModel, type Stage } from "./demo-stage.ts";
@@ -95,6 +95,7 @@ It stays up until you press Ctrl-C. In another terminal:
   ./ambit chat ${stage.name} "What invoices are open?" --user amy@acme.example --state ${state}
   ./ambit chat ${stage.name} "Please process message msg_1002" --user amy@acme.example --state ${state}
   ./ambit approvals ls ${stage.name} --state ${state}
+  ./ambit approvals deny ${stage.name} CALL --by ${approver} --state ${state}
 The deployment files of the scenes, and the ERP's own file, lie in ${dirname(stage.erpFile)}.`);
 }
 
