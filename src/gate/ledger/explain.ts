@@ -1,5 +1,6 @@
 // Control `workflow`: what would become of a call that nobody made, for an operator who writes a contract. The very
 // decision that `admit` makes, from the same rows, in a turn of its own; it writes nothing and gives no lease.
+// How many calls a user may make at all (`limits`) is not asked: that is taken, and cannot be looked at.
 import type { z } from "zod";
 import type { Verdict } from "../../boundary.ts";
 import { requirementOf } from "../../controls/approvals/vote.ts";
