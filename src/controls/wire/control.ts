@@ -2,15 +2,17 @@
 // broker over the broker's own control socket. Both are HTTP on unix sockets; who may open the socket is the identity.
 import { z } from "zod";
 import { releaseSchema } from "../manifest/release.ts";
+import { freezePlaces, frozenSince } from "./freeze.ts";
 
 /**
  * Supervisor, `control.sock`:
  * - `GET  /v1/status` -> hostStatus
- * - `GET  /v1/deployments` -> `{deployments: [{name, release, state, mode}]}`
+ * - `GET  /v1/deployments` -> deploymentList
  * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker)
  * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
  * - `GET  /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
+ * - `POST /v1/deployments/<name>/freeze` freezeRequest, `/thaw` thawRequest -> freezeAnswer (wire/freeze.ts)
  * - `POST /v1/stop` -> 202, then everything stops
  */
 export const deployRequest = z.strictObject({ release: releaseSchema });
@@ -20,7 +22,22 @@ export const deployAnswer = z.strictObject({
   /** Shown once: the token a channel presents to talk to this deployment. Null when the deployment kept its old one. */
   token: z.string().nullable(),
   url: z.string(),
+  /** The deployment was frozen and stays so; its tools are pinned when it is thawed. */
+  frozen: frozenSince.nullable(),
 });
+
+export const deploymentList = z.strictObject({
+  deployments: z.array(
+    z.strictObject({
+      name: z.string(),
+      release: z.string(),
+      /** What its gate does. */
+      state: z.enum(["starting", "ready", "backing_off", "stopped"]),
+      frozen: frozenSince.extend({ places: freezePlaces }).nullable(),
+    }),
+  ),
+});
+export type DeploymentList = z.infer<typeof deploymentList>;
 
 export const processStatus = z.strictObject({
   name: z.string(),
@@ -53,8 +70,13 @@ export type HostStatus = z.infer<typeof hostStatus>;
  * - `GET /healthz` -> 200
  * - `PUT /deployments/<name>` brokerDeployment -> 204 once the door is open
  * - `DELETE /deployments/<name>` -> 204, the door is closed
+ * - `PUT /deployments/<name>/frozen` -> 204 once nothing leaves any more; `DELETE` -> 204, it may leave again
  * - `PUT /deployments/<name>/secrets/<secret>` raw value -> 204
  * - `GET /chains`, `GET /chains/<name>?after=N`, `POST /chains/<name>/seal`: see wire/audit.ts
  * - `POST /chains/<name>/sign/<admin | front>` signRequest, `.../sign/broker` -> signAnswer, or 409 signConflict
  */
-export const brokerDeployment = z.strictObject({ release: releaseSchema });
+export const brokerDeployment = z.strictObject({
+  release: releaseSchema,
+  /** True freezes it before its door opens; false leaves it as it is. */
+  frozen: z.boolean().default(false),
+});

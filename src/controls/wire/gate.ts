@@ -2,6 +2,7 @@
 // scope `chat`; `/control/*` is for the operator and needs a token of scope `control`. Unknown keys are refused.
 import { z } from "zod";
 import { isPrintable } from "../manifest/printable.ts";
+import { frozenSince } from "./freeze.ts";
 
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
@@ -123,6 +124,8 @@ export const gateStatus = z.strictObject({
   /** `observe`: what policy would refuse or hold happens all the same. Not for production. */
   mode: z.enum(["enforce", "observe"]),
   unattended: z.boolean(),
+  /** As the Ledger has it. */
+  frozen: frozenSince.nullable(),
 });
 
 /** `POST /control/policy/explain`: what would become of a call; nothing is written and nothing runs. */

@@ -39,6 +39,11 @@ export function storageProblem(): Problem {
   return { ...problem("refused", "storage_failed", message), status: 502 };
 }
 
+/** The freeze switch: not one byte of this request left. */
+export function frozenProblem(): Problem {
+  return problem("refused", "frozen", "this deployment is frozen; nothing was sent");
+}
+
 export function problemAnswer({ status, word, reason, message }: Problem): Answer {
   return jsonAnswer(status, { word, reason, message }, { [brokerHeader]: word });
 }

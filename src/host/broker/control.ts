@@ -1,4 +1,4 @@
-// Control `secrets`, `redeploys`: what the supervisor tells the broker, over a 0600 socket in the broker's own run folder.
+// Control `secrets`, `redeploys`, `workflow`: what the supervisor tells the broker, over a 0600 socket in the broker's own run folder.
 // Whoever could open it could give any deployment any rule and any credential, so the file's mode is the whole lock. Must
 // stay true: values go in and never come out, and nothing here answers with more than a word and a reason.
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -44,6 +44,8 @@ async function answerControl(controlled: Controlled, request: IncomingMessage): 
   if (use === "GET healthz 1") return jsonAnswer(200, { state: "ok" });
   if (use === "PUT deployments 2") return putDeployment(controlled, request, name);
   if (use === "DELETE deployments 2") return removeDeployment(controlled, name);
+  if (use === "PUT deployments/frozen 3") return setFrozen(controlled, name, true);
+  if (use === "DELETE deployments/frozen 3") return setFrozen(controlled, name, false);
   if (use === "PUT deployments/secrets 4") return putSecret(controlled, request, name, secret);
   const chains = url === null ? null : await answerChains(controlled, request, url);
   return chains ?? { ...problemAnswer(problem("refused", "not_found", "no such thing here")), status: 404 };
@@ -57,7 +59,7 @@ async function putDeployment(
   const body = await readJson(request, brokerDeployment, maxReleaseBytes);
   if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
   const isSame = deployments.isServed(name, body.value.release);
-  const refusal = await deployments.put(name, body.value.release);
+  const refusal = await deployments.put(name, body.value.release, body.value.frozen);
   if (refusal !== null)
     return jsonAnswer(422, {
       word: "refused",
@@ -74,6 +76,16 @@ async function putDeployment(
 async function removeDeployment({ deployments, chain, log }: Controlled, name: string): Promise<Answer> {
   if (await deployments.remove(name)) chain.append(name, "deployment_removed", {});
   log("info", "deployment_removed", { deployment: name });
+  return done;
+}
+
+async function setFrozen({ deployments, log }: Controlled, name: string, isFrozen: boolean): Promise<Answer> {
+  if (!(await deployments.setFrozen(name, isFrozen)))
+    return {
+      ...problemAnswer(problem("refused", "not_found", `there is no deployment ${name.slice(0, 64)}`)),
+      status: 404,
+    };
+  log("info", isFrozen ? "deployment_frozen" : "deployment_thawed", { deployment: name });
   return done;
 }
 

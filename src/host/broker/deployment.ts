@@ -47,6 +47,8 @@ export class Deployment {
   readonly egressLog: Log;
   /** True once the deployment was removed: connections that are still open are answered with a refusal. */
   isRemoved = false;
+  /** True while nothing may leave: asked again right before the first byte does. */
+  isFrozen = false;
   #release: Release;
   #plan: EgressPlan;
   #pool: Pool;

@@ -1,6 +1,7 @@
 // Control `redeploys`, `data`: which deployments this broker serves, in memory and on disk, so that it comes back alone
 // after a crash with the same doors and the same rules. Must stay true: a deployment is on disk before its rules count, one
-// that cannot be read again is left closed and named, and none of that touches the others.
+// that cannot be read again is left closed and named, and none of that touches the others. Control `workflow`: one that was
+// frozen stays frozen over crashes and releases until it is thawed.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -20,7 +21,11 @@ export const maxReleaseBytes = 4 * maxManifestBytes;
 /** Its file says its version too. */
 const maxFileBytes = maxReleaseBytes + 1024;
 
-const fileSchema = z.strictObject({ v: z.literal(1), release: releaseSchema });
+/** 2: says whether it is frozen. An older broker would not know, and must leave the door closed. */
+const fileSchema = z.discriminatedUnion("v", [
+  z.strictObject({ v: z.literal(1), release: releaseSchema }).transform(({ release }) => ({ release, frozen: false })),
+  z.strictObject({ v: z.literal(2), release: releaseSchema, frozen: z.boolean() }),
+]);
 
 interface Served {
   readonly deployment: Deployment;
@@ -59,8 +64,8 @@ export class Deployments {
     for (const file of readdirSync(this.#folder).filter((name) => name.endsWith(".json"))) {
       const name = file.slice(0, -".json".length);
       try {
-        const release = readRelease(join(this.#folder, file), name);
-        await this.#serve(name, release);
+        const { release, frozen } = readFile(join(this.#folder, file), name);
+        await this.#serve(name, release, frozen);
         this.#services.log("info", "deployment_loaded", { deployment: name, release: release.release });
       } catch (error) {
         this.#services.log("error", "deployment_not_loaded", { deployment: name, error: (error as Error).message });
@@ -70,17 +75,20 @@ export class Deployments {
 
   /**
    * Starts or replaces a deployment; its door is open when this resolves.
+   * @param frozen true freezes it first, false leaves it as it is
    * @returns why the release cannot be served, or null
    * @throws when the door cannot be opened or the release cannot be stored
    */
-  async put(name: string, release: Release): Promise<Refusal | null> {
+  async put(name: string, release: Release, frozen = false): Promise<Refusal | null> {
     const refusal = decideRelease(name, release);
     if (refusal !== null) return refusal;
     await this.#inTurn(async () => {
-      const isNew = !this.#served.has(name);
-      writePrivateFile(this.#fileOf(name), `${JSON.stringify({ v: 1, release })}\n`);
+      const before = this.#served.get(name)?.deployment;
+      const isNew = before === undefined;
+      const isFrozen = frozen || before?.isFrozen === true;
+      this.#write(name, release, isFrozen);
       try {
-        await this.#serve(name, release);
+        await this.#serve(name, release, isFrozen);
       } catch (error) {
         // Whoever put it is told that it failed, so it must not come alive with the next start.
         if (isNew) this.#remove(name);
@@ -94,6 +102,19 @@ export class Deployments {
   isServed(name: string, release: Release): boolean {
     const served = this.#served.get(name)?.deployment.release;
     return served !== undefined && JSON.stringify(served) === JSON.stringify(release);
+  }
+
+  /** Freezes or thaws a deployment, on disk too; false when there is none of that name. */
+  setFrozen(name: string, isFrozen: boolean): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const deployment = this.#served.get(name)?.deployment;
+      if (deployment === undefined) return false;
+      // Stopping counts at once, going on only when it is on disk.
+      if (isFrozen) deployment.isFrozen = true;
+      this.#write(name, deployment.release, isFrozen);
+      deployment.isFrozen = isFrozen;
+      return true;
+    });
   }
 
   /** Closes the door and forgets the rules. Chains, signed heads, outcomes and secrets stay. False when there was none. */
@@ -118,9 +139,10 @@ export class Deployments {
     await Promise.all([...this.#served.values()].map(close));
   }
 
-  async #serve(name: string, release: Release): Promise<void> {
+  async #serve(name: string, release: Release, isFrozen: boolean): Promise<void> {
     const served = this.#served.get(name) ?? { deployment: new Deployment(name, release, this.#services), door: null };
     if (this.#served.has(name)) served.deployment.update(release);
+    served.deployment.isFrozen = isFrozen;
     this.#served.set(name, served);
     if (served.door?.isInPlace() === true) return;
     // In this order: closing the old listener removes whatever stands under its path.
@@ -139,6 +161,10 @@ export class Deployments {
     const result = this.#changes.then(change);
     this.#changes = result.catch(() => undefined);
     return result;
+  }
+
+  #write(name: string, release: Release, frozen: boolean): void {
+    writePrivateFile(this.#fileOf(name), `${JSON.stringify({ v: 2, release, frozen })}\n`);
   }
 
   #fileOf(name: string): string {
@@ -169,12 +195,12 @@ function decideRelease(name: string, release: Release): Refusal | null {
   return null;
 }
 
-function readRelease(path: string, name: string): Release {
+function readFile(path: string, name: string): { readonly release: Release; readonly frozen: boolean } {
   const text = readPrivateFile(path, maxFileBytes);
-  const { release } = fileSchema.parse(JSON.parse(text ?? "null"));
-  const refusal = decideRelease(name, release);
+  const read = fileSchema.parse(JSON.parse(text ?? "null"));
+  const refusal = decideRelease(name, read.release);
   if (refusal !== null) throw new Error(refusal.message);
-  return release;
+  return read;
 }
 
 async function close({ door, deployment }: Served): Promise<void> {

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { hostPort } from "../../controls/egress/url.ts";
 import { maxAnswerBytes } from "../../controls/wire/door.ts";
-import { problem, problemAnswer, storageProblem, type Answer, type Problem } from "./answer.ts";
+import { frozenProblem, problem, problemAnswer, storageProblem, type Answer, type Problem } from "./answer.ts";
 import { AnswerEnd } from "./answer-end.ts";
 import type { Deployment } from "./deployment.ts";
 import { exchange, piecesOf, reasonOf, type Limits } from "./exchange.ts";
@@ -53,9 +53,10 @@ export async function forwardCall(
 
 async function sendClaimed(deployment: Deployment, prepared: Prepared, call: string, hold: Hold): Promise<Forwarded> {
   const dialled = await deployment.pool.acquire(prepared.destination, true);
-  if (!dialled.ok) {
+  if (dialled.ok && deployment.isFrozen) dialled.value.socket.destroy();
+  if (!dialled.ok || deployment.isFrozen) {
     store(deployment, call, () => deployment.services.calls.release(deployment.name, call));
-    const why = problem(dialled.word, dialled.reason, dialled.message);
+    const why = dialled.ok ? frozenProblem() : problem(dialled.word, dialled.reason, dialled.message);
     return { answer: problemAnswer(why), ending: { bytes: 0, problem: why }, isDialled: true };
   }
   const limits = deployment.limitsFor(prepared.destination);

@@ -6,7 +6,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import type { Destination } from "../../controls/egress/destination.ts";
 import { hostPort } from "../../controls/egress/url.ts";
 import { maxAnswerBytes, maxDoorRequestBytes, maxModelAnswerBytes } from "../../controls/wire/door.ts";
-import { problem, problemAnswer, sendAnswer, type Problem } from "./answer.ts";
+import { frozenProblem, problem, problemAnswer, sendAnswer, type Problem } from "./answer.ts";
 import { readBody, type Read } from "./body.ts";
 import { Cutter } from "./cut.ts";
 import type { Deployment } from "./deployment.ts";
@@ -75,6 +75,10 @@ export async function forward(deployment: Deployment, prepared: Prepared, to: Se
   if (gone.signal.aborted) {
     dialled.value.socket.destroy();
     return { bytes: 0, problem: problem("unreachable", "caller_gone", "the gate went away; nothing was sent") };
+  }
+  if (deployment.isFrozen) {
+    dialled.value.socket.destroy();
+    return endWith(to, frozenProblem());
   }
   const reply = await exchange(dialled.value, outgoing, limits, gone.signal);
   if (!reply.ok) return endWith(to, brokenProblem(destination, reply.reason));

@@ -4,7 +4,15 @@
 import type { IncomingMessage } from "node:http";
 import { chainId } from "../../controls/audit/chain.ts";
 import { callKeyPattern, recordRequest, signRequest } from "../../controls/wire/door.ts";
-import { jsonAnswer, problem, problemAnswer, refusalProblem, storageProblem, type Answer } from "./answer.ts";
+import {
+  frozenProblem,
+  jsonAnswer,
+  problem,
+  problemAnswer,
+  refusalProblem,
+  storageProblem,
+  type Answer,
+} from "./answer.ts";
 import { readJson } from "./body.ts";
 import type { Deployment } from "./deployment.ts";
 import type { Hold } from "./load.ts";
@@ -23,6 +31,7 @@ export async function answerRecords(
   if (request.method !== "POST") return wrongUse("POST http://records.internal/<view>");
   const body = await readJson(request, recordRequest, maxParamsBytes, hold);
   if (!body.ok) return problemAnswer(body.problem);
+  if (deployment.isFrozen) return problemAnswer(frozenProblem());
   const result = await deployment.records.query(deployment.release, path.slice(1), body.value.params);
   if (result.ok) return jsonAnswer(200, { ...result.answer });
   const why = refusalProblem(result.refusal);

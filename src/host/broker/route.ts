@@ -1,11 +1,20 @@
 // Control `least-privilege`, `callbacks`: what a request through a deployment's door is: one of the broker's own names, a
 // model call, or egress. Everything in it is hostile but the socket it came through. Must stay true: the full URL in the
-// request line decides and nothing else does, no header names a host or a deployment.
+// request line decides and nothing else does, no header names a host or a deployment. Control `workflow`: of a frozen
+// deployment nothing leaves; heads are still signed and outcomes told, so that what is under way becomes known.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { decideDestination, decideModelCall, type Destination } from "../../controls/egress/destination.ts";
 import type { Checked } from "../../controls/egress/refusal.ts";
 import { callHeader, callKeyPattern, doorHosts } from "../../controls/wire/door.ts";
-import { problem, problemAnswer, refusalProblem, sendAnswer, type Answer, type Problem } from "./answer.ts";
+import {
+  frozenProblem,
+  problem,
+  problemAnswer,
+  refusalProblem,
+  sendAnswer,
+  type Answer,
+  type Problem,
+} from "./answer.ts";
 import { overloaded } from "./body.ts";
 import type { Deployment } from "./deployment.ts";
 import { forward, logEnding, prepare } from "./forward.ts";
@@ -66,7 +75,10 @@ async function serve(
   const target = request.url ?? "";
   const url = URL.parse(target);
   const path = url === null ? "" : url.pathname + url.search;
-  switch (url?.protocol === "http:" && url.port === "" ? url.hostname : "") {
+  const host = url?.protocol === "http:" && url.port === "" ? url.hostname : "";
+  const isAnsweredFrozen = host === doorHosts.sign || host === doorHosts.outcome;
+  if (deployment.isFrozen && !isAnsweredFrozen) return refuseRequest(deployment, request, response, frozenProblem());
+  switch (host) {
     case doorHosts.records:
       return sendHeld(response, await answerRecords(deployment, request, path, hold), hold);
     case doorHosts.sign:
@@ -107,6 +119,7 @@ async function sendOut(
     );
   }
   const prepared = await prepare(deployment, destination, request, hold);
+  if (prepared.ok && deployment.isFrozen) return refuseRequest(deployment, request, response, frozenProblem());
   if (!prepared.ok) return refuseRequest(deployment, request, response, prepared.problem);
   const { method } = prepared.value.outgoing;
   if (call === undefined) {

@@ -1,6 +1,7 @@
 // Control `runtime`: one request on its way to a gate and its answer on the way back. An attacker reads slowly, writes
 // slowly, leaves in the middle, or kills the gate at the worst moment. So nothing is collected, each side's pace is the
-// other's, every wait has an end, and a request whose bytes went out is never sent again.
+// other's, every wait has an end, and a request whose bytes went out is never sent again. Control `workflow`: a deployment
+// may be frozen at any moment, and from then on nothing more passes in either direction.
 import { type ClientRequest, type IncomingMessage, request as ask, type ServerResponse } from "node:http";
 import { answerWhole, endAfterBody } from "./answer.ts";
 import { type GateAgents, isUnsent } from "./gates.ts";
@@ -65,11 +66,12 @@ export interface Destination {
   readonly deployment: string;
   readonly path: string;
   readonly socketPath: string;
+  /** Asked before each piece that passes. */
+  readonly isFrozen: () => boolean;
 }
 
 /** Passes a request on to its gate and the answer back. Returns at once. */
 export function passOn(exchange: Exchange, to: Destination, framing: Framing, agents: GateAgents): void {
-  exchange.outcome.deployment = to.deployment;
   if (!carriesBody(framing)) {
     send(exchange, to, framing, agents, "kept").end();
     return;
@@ -80,7 +82,7 @@ export function passOn(exchange: Exchange, to: Destination, framing: Framing, ag
   exchange.heldByGate = true;
   up.once("continue", () => {
     exchange.heldByGate = false;
-    pumpBody(exchange, up);
+    pumpBody(exchange, to, up);
   });
 }
 
@@ -104,12 +106,16 @@ function send(
   let isConnected = false;
   let answer: IncomingMessage | null = null;
   exchange.stop = () => up.destroy();
-  up.on("socket", () => (isConnected = true));
+  up.on("socket", () => {
+    isConnected = true;
+    // Connecting may have taken a while, and nothing was sent before this.
+    if (to.isFrozen()) fail(exchange, "frozen");
+  });
   up.on("timeout", () => fail(exchange, "gate_silent"));
   up.on("upgrade", () => fail(exchange, "gate_broken", "upgrade"));
   up.on("response", (message) => {
     answer = message;
-    pumpAnswer(exchange, message);
+    pumpAnswer(exchange, to, message);
   });
   up.on("error", (error: NodeJS.ErrnoException) => {
     if (answer?.complete === true || exchange.response.destroyed) return;
@@ -122,12 +128,13 @@ function send(
 }
 
 /** Client to gate, at the gate's pace. Stops when the gate answers early or the body is over its cap. */
-function pumpBody(exchange: Exchange, up: ClientRequest): void {
+function pumpBody(exchange: Exchange, to: Destination, up: ClientRequest): void {
   const { request, limits } = exchange;
   const length = Number(request.headers["content-length"]);
   let seen = 0;
   request.on("data", (chunk: Buffer) => {
     if (up.destroyed || exchange.response.headersSent) return;
+    if (to.isFrozen()) return fail(exchange, "frozen");
     seen += chunk.length;
     if (seen > limits.bodyBytes) {
       fail(exchange, "body_too_large");
@@ -149,8 +156,9 @@ function pumpBody(exchange: Exchange, up: ClientRequest): void {
 }
 
 /** Gate to client, at the client's pace, each piece as it comes. */
-function pumpAnswer(exchange: Exchange, answer: IncomingMessage): void {
+function pumpAnswer(exchange: Exchange, to: Destination, answer: IncomingMessage): void {
   const { request, response, outcome, limits } = exchange;
+  if (to.isFrozen()) return fail(exchange, "frozen");
   // A gate that answers before the body is through wants no more of it.
   const isEarly = exchange.hasBody && !request.complete;
   const headers = answerHeaders(answer.rawHeaders, exchange.requestId);
@@ -167,6 +175,7 @@ function pumpAnswer(exchange: Exchange, answer: IncomingMessage): void {
   if (answer.headers["content-length"] === undefined) response.flushHeaders();
   const stall = stallGuard(exchange);
   answer.on("data", (chunk: Buffer) => {
+    if (to.isFrozen()) return fail(exchange, "frozen");
     outcome.bytes += chunk.length;
     if (response.write(chunk)) return;
     answer.pause();

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findGate } from "./gates.ts";
-import { eventually, openStand, openWire, type Stand } from "./stand.ts";
+import { eventually, makeGateFolder, openStand, openWire, type Stand } from "./stand.ts";
 
 const post = { method: "POST", body: "pay once" };
 
@@ -29,8 +29,8 @@ test("a gate that comes back within two seconds costs a caller a wait and nothin
 
 test("a gate that stays away is 503 with Retry-After, whether its socket is missing or dead", async (t) => {
   const stand = await openStand(t, { connectMs: 200 });
-  mkdirSync(join(stand.run, "gates", "missing"), { recursive: true });
-  await killedListener(t, join(stand.run, "gates", "dead"));
+  makeGateFolder(stand.run, "missing");
+  await killedListener(t, makeGateFolder(stand.run, "dead"));
   for (const [name, cause] of [
     ["missing", "ENOENT"],
     ["dead", "ECONNREFUSED"],
@@ -155,8 +155,7 @@ test("a kept connection that was closed while nobody used it is not used again",
 
 test("a gate process killed by SIGKILL 10 times under load: every answer is 200 or 502, and none came twice", async (t) => {
   const stand = await openStand(t);
-  const folder = join(stand.run, "gates", "clerk");
-  mkdirSync(folder, { recursive: true });
+  const folder = makeGateFolder(stand.run, "clerk");
   const log = join(stand.run, "seen.log");
   let gate = startGateProcess(t, folder, log);
   let isOver = false;
@@ -228,7 +227,6 @@ function startGateProcess(t: TestContext, folder: string, log: string): ChildPro
 
 /** Leaves a socket on which nobody listens any more. */
 async function killedListener(t: TestContext, folder: string): Promise<void> {
-  mkdirSync(folder, { recursive: true });
   const child = startGateProcess(t, folder, join(folder, "log"));
   await eventually("a listener", () => findSocket(folder));
   child.kill("SIGKILL");

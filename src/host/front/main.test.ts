@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually, openWire } from "./stand.ts";
+import { eventually, makeGateFolder, openWire } from "./stand.ts";
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));
 
@@ -45,7 +45,7 @@ function foldersOf(run: string): string[] {
 }
 
 async function openGate(t: TestContext, run: string, listener: RequestListener): Promise<void> {
-  mkdirSync(join(run, "gates", "clerk"), { recursive: true });
+  makeGateFolder(run, "clerk");
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(join(run, "gates", "clerk", "in.sock"), resolve));
   t.after(() => {

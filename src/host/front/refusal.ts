@@ -69,6 +69,12 @@ const rows = {
     "Deployment busy",
     "The deployment has 200 requests under way and received nothing of this one; ask again in a moment.",
   ),
+  frozen: row(
+    503,
+    "workflow",
+    "Frozen",
+    "The operator has frozen this deployment: nothing is passed on to it or from it until it is thawed.",
+  ),
   gate_not_ready: row(
     503,
     "runtime",

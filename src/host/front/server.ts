@@ -13,6 +13,7 @@ import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
 import { Owners, paceServer } from "../paced-socket.ts";
 import { Shares } from "./shares.ts";
+import { isFrozen } from "./frozen.ts";
 import { findGate, type GateAgents, openGateAgents } from "./gates.ts";
 import { parseFraming } from "./headers.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -107,11 +108,14 @@ function serve(door: Door, request: IncomingMessage, response: ServerResponse): 
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return fail(exchange, "expectation_failed");
   if (route.kind === "health") return answerHealth(exchange);
   if (socketPath === null) return fail(exchange, "not_found");
+  const to = { ...route, socketPath, isFrozen: () => isFrozen(door.run, route.deployment) };
+  exchange.outcome.deployment = route.deployment;
+  if (to.isFrozen()) return fail(exchange, "frozen");
   const leave = door.shares.enter(route.deployment);
   if (leave === null) return fail(exchange, "deployment_busy");
   response.once("close", leave);
   if (expect !== undefined && exchange.hasBody) response.writeContinue();
-  passOn(exchange, { ...route, socketPath }, framing, door.agents);
+  passOn(exchange, to, framing, door.agents);
 }
 
 function openExchange(door: Door, request: IncomingMessage, response: ServerResponse): Exchange {

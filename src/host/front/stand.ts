@@ -1,7 +1,7 @@
 // For tests only: a front on a real port, gates on real unix sockets, and a client that sends exactly the bytes it was
 // given. A gate here is a plain HTTP server, because the front must hold whatever stands behind it.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -69,7 +69,7 @@ export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {
   });
   const { port } = front.server.address() as AddressInfo;
   const gate = async (name: string, listener = echo): Promise<StandGate> => {
-    const opened = openGate(join(run, "gates", name), listener);
+    const opened = openGate(makeGateFolder(run, name), listener);
     gates.push(opened);
     await opened.start();
     return opened;
@@ -77,8 +77,15 @@ export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {
   return { run, port, url: `http://127.0.0.1:${port}`, front, records, chain: chain.table, gate };
 }
 
-function openGate(folder: string, listener: RequestListener): StandGate {
+/** The folder of a deployment that is not frozen. */
+export function makeGateFolder(run: string, name: string): string {
+  const folder = join(run, "gates", name);
   mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "open"), "");
+  return folder;
+}
+
+function openGate(folder: string, listener: RequestListener): StandGate {
   const path = join(folder, "in.sock");
   const seen: Seen[] = [];
   let connections = 0;

@@ -1,12 +1,11 @@
 // Control `runtime`: what passes through is never collected here. Each piece arrives before the next one is sent, and the
 // slower side sets the pace.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, makeGateFolder, openStand, openWire } from "./stand.ts";
 
 test("each piece of an answer arrives before the gate sends the next", async (t) => {
   const stand = await openStand(t);
@@ -87,7 +86,7 @@ test("a client that leaves stops the request at the gate", async (t) => {
 
 test("a gate that refuses before it has read the body is always heard, and never gets the body", async (t) => {
   const stand = await openStand(t, { lingerMs: 100 });
-  mkdirSync(join(stand.run, "gates", "clerk"), { recursive: true });
+  makeGateFolder(stand.run, "clerk");
   let most = 0;
   // As workerd does: it answers as soon as it has the head, and closes.
   const gate = createServer({ allowHalfOpen: true }, (socket) => {

@@ -69,6 +69,13 @@ export function makeGateFolders(places: Places, ids: HostIds, name: string, uid:
   makeFolder(gate.config, ids, { uid: 0, gid: uid, mode: 0o750 });
 }
 
+/** Says to front whether it may pass requests on to a deployment. */
+export function markOpen(places: Places, name: string, isOpen: boolean): void {
+  const { openMark } = findGatePlaces(places, name);
+  if (isOpen) writeFileSync(openMark, "", { mode: 0o600 });
+  else rmSync(openMark, { force: true });
+}
+
 /** Removes a deployment's folders, data included: only for one that never came to be. */
 export function removeGateFolders(places: Places, name: string): void {
   const gate = findGatePlaces(places, name);

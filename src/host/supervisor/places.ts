@@ -34,6 +34,8 @@ export interface GatePlaces {
   readonly staged: string;
   /** Where a listener is made, for less than one turn of the event loop. */
   readonly unnamed: string;
+  /** Front passes requests on only while this file is there: a gate cannot enter its folder, and what is missing is no. */
+  readonly openMark: string;
   readonly doorFolder: string;
   readonly door: string;
   /** Generated configuration of the running gate; holds nothing that the registry does not. */
@@ -93,6 +95,7 @@ export function findGatePlaces(places: Places, name: string): GatePlaces {
     socket: join(socketFolder, "in.sock"),
     staged: join(socketFolder, "in.new"),
     unnamed: join(socketFolder, "in.tmp"),
+    openMark: join(socketFolder, "open"),
     doorFolder,
     door: join(doorFolder, "door.sock"),
     config: join(places.configs, name),

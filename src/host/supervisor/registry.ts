@@ -6,9 +6,11 @@ import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { releaseSchema, type Release } from "../../controls/manifest/release.ts";
 import { AdminChain, adminTables } from "./admin-chain.ts";
+import type { FrozenSince } from "../../controls/wire/freeze.ts";
 import { StartRefused } from "./start-refused.ts";
 
-export const registryVersion = 1;
+/** 2: frozen deployments. An older program would start them again, so it must not read this. */
+export const registryVersion = 2;
 
 export interface DeploymentRow {
   readonly name: string;
@@ -30,6 +32,9 @@ const tables = `
   ) strict;
   create table if not exists pending (name text primary key, uid integer not null) strict;
   ${adminTables}
+  create table if not exists frozen (
+    name text primary key, who text not null, why text not null, since text not null, pin_due integer not null
+  ) strict;
 `;
 
 const rowSchema = z.object({
@@ -40,6 +45,7 @@ const rowSchema = z.object({
   token_id: z.string(),
   created: z.string(),
 });
+const frozenRow = z.object({ who: z.string(), why: z.string(), since: z.string(), pin_due: z.int() });
 const pendingSchema = z.object({ name: z.string(), uid: z.int() });
 export type PendingRow = z.infer<typeof pendingSchema>;
 
@@ -133,6 +139,33 @@ export class Registry {
   /** Writes down that a deploy was undone: of a new deployment nothing is left, of an older one the release before runs. */
   undo(name: string): void {
     this.#db.prepare("delete from pending where name = ?").run(name);
+  }
+
+  /** Freezes a deployment for good, until it is thawed; of an earlier freeze the words stay. */
+  freeze(name: string, { by, reason, at }: FrozenSince): void {
+    const query = "insert or ignore into frozen (name, who, why, since, pin_due) values (?, ?, ?, ?, 0)";
+    this.#db.prepare(query).run(name, by, reason, at);
+  }
+
+  /** Who froze a deployment, why and when; undefined when it is not frozen. */
+  frozen(name: string): FrozenSince | undefined {
+    const row = this.#db.prepare("select who, why, since, pin_due from frozen where name = ?").get(name);
+    if (row === undefined) return undefined;
+    const { who, why, since } = frozenRow.parse(row);
+    return { by: who, reason: why, at: since };
+  }
+
+  /** A release was taken over that may not list its tools before it is thawed. */
+  setPinDue(name: string): void {
+    this.#db.prepare("update frozen set pin_due = 1 where name = ?").run(name);
+  }
+
+  isPinDue(name: string): boolean {
+    return this.#db.prepare("select 1 from frozen where name = ? and pin_due = 1").get(name) !== undefined;
+  }
+
+  thaw(name: string): void {
+    this.#db.prepare("delete from frozen where name = ?").run(name);
   }
 
   readMeta(key: string): string | undefined {
