@@ -1,9 +1,11 @@
-// What the operator may ask of a gate: decide held calls, look at tools, read the audit. Only the supervisor holds a
-// token for this, and it never comes through the front.
+// What the operator may ask of a gate: decide held calls, look at tools, read the audit, freeze and thaw. Only the
+// supervisor holds a token for this, and it never comes through the front.
 import { z } from "zod";
 import { pageEntries } from "../controls/wire/audit.ts";
+import { frozenSince, thawRequest } from "../controls/wire/freeze.ts";
 import { acceptToolRequest, approvalState, decisionRequest, explainRequest } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
+import { goOn } from "./heartbeat.ts";
 import { findPolicyFault } from "./ledger/policy-overlay.ts";
 import { parseBody, problemResponse } from "./problem.ts";
 import { listNamedTools } from "./tools/pin.ts";
@@ -16,6 +18,8 @@ export async function answerControl(request: Request, url: URL, env: Env): Promi
   const ledger = openLedger(env);
   if (route === "GET /control/status") return Response.json(await ledger.status());
   if (route === "POST /control/pin") return pinTools(env);
+  if (route === "POST /control/freeze") return freeze(request, env);
+  if (route === "POST /control/thaw") return thaw(request, env);
   if (route === "GET /control/tools") return Response.json({ tools: (await ledger.status()).tools });
   if (route === "POST /control/tools/accept") return acceptTool(request, env);
   if (route === "POST /control/policy/explain") return explain(request, env);
@@ -36,6 +40,21 @@ async function pinTools(env: Env): Promise<Response> {
   const fault = findPolicyFault(openRelease(env), tools);
   if (fault) return problemResponse(422, fault.reason, fault.message, fault.field);
   return Response.json({ tools: await openLedger(env).open(tools) });
+}
+
+async function freeze(request: Request, env: Env): Promise<Response> {
+  const body = await parseBody(request, frozenSince);
+  if (body instanceof Response) return body;
+  return Response.json({ frozen: await openLedger(env).freeze(body) });
+}
+
+async function thaw(request: Request, env: Env): Promise<Response> {
+  const body = await parseBody(request, thawRequest);
+  if (body instanceof Response) return body;
+  const frozen = await openLedger(env).thaw(body.by);
+  // What waited for it need not wait for its alarm.
+  await goOn(env);
+  return Response.json({ frozen });
 }
 
 async function acceptTool(request: Request, env: Env): Promise<Response> {

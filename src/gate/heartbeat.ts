@@ -21,9 +21,11 @@ export async function beat(env: Env, now: number): Promise<void> {
   if (last === 0) last = now;
   if (now - last < everyMs) return;
   last = now;
+  await Promise.allSettled([openLedger(env).resume(), goOn(env)]);
+}
+
+/** Has threads with something left to do go on now; those beyond the first hundred do by their alarms. */
+export async function goOn(env: Env): Promise<void> {
   const threads = [...unfinished].slice(0, atOnce);
-  await Promise.allSettled([
-    openLedger(env).resume(),
-    ...threads.map((thread) => openThread(env, thread).resume(thread)),
-  ]);
+  await Promise.allSettled(threads.map((thread) => openThread(env, thread).resume(thread)));
 }

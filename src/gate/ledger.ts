@@ -1,4 +1,4 @@
-// Control `review`, `audit`: the one authority of a deployment. A Durable Object with the audit chain, every call and
+// Control `review`, `audit`, `workflow`: the one authority of a deployment. A Durable Object with the audit chain, every call and
 // its state, the pins and the release. A thread may ask as often as it likes: `admit` decides again from what the
 // Ledger itself holds, in one transaction, and gives each call one lease, once. A killed gate loses nothing: alarms
 // carry expiry and wake-ups, rows carry everything else.
@@ -7,6 +7,7 @@ import type { ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import type { z } from "zod";
 import type { ChainPage } from "../controls/wire/audit.ts";
+import type { FrozenSince } from "../controls/wire/freeze.ts";
 import type {
   ApprovalList,
   ApprovalView,
@@ -23,6 +24,7 @@ import { BudgetStore } from "./ledger/budget-store.ts";
 import { explainCall } from "./ledger/explain.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
+import { Freeze } from "./ledger/freeze.ts";
 import { Messages, type MessageAnswer, type MessageRequest } from "./ledger/messages.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
 import { Rates } from "./ledger/rates.ts";
@@ -51,6 +53,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #messages: Messages;
   readonly #admission: Admission;
   readonly #refusedSenders: RefusedSenders;
+  readonly #freeze: Freeze;
   readonly #signer: HeadSigner;
   /** When the alarm is set for, as far as this instance knows; milliseconds since the epoch. */
   #armed: number | undefined;
@@ -64,13 +67,19 @@ export class Ledger extends DurableObject<Env> {
     this.#calls = new CallStore(sql);
     this.#pins = new PinStore(sql);
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
+    this.#freeze = new Freeze(sql, this.#chain, this.#calls, this.#review);
     this.#rateStore = new RateStore(sql);
     const rates = new Rates(this.#release.manifest.limits, this.#rateStore);
     this.#budget = new Budget(this.#release.manifest, new BudgetStore(sql), this.#chain);
-    this.#messages = new Messages(sql, this.#chain, rates, this.#budget);
+    this.#messages = new Messages(sql, this.#chain, rates, this.#budget, () => this.#freeze.refusal());
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
-      ...{ uses: new UseStore(sql), rates, frozen: () => null, overlay: openOverlay(this.#release, this.#pins) },
+      ...{
+        uses: new UseStore(sql),
+        rates,
+        frozen: () => this.#freeze.why(),
+        overlay: openOverlay(this.#release, this.#pins),
+      },
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
@@ -81,6 +90,8 @@ export class Ledger extends DurableObject<Env> {
   admit(request: AdmitRequest): AdmitAnswer {
     const answer = this.#commit(() => {
       this.#ingest(request.thread, request.entries);
+      const waiting = this.#freeze.keepWaiting(request, Date.now());
+      if (waiting) return waiting;
       if (this.#openedRelease() !== this.#release.release) return notOpen;
       return this.#admission.admit(request, Date.now());
     });
@@ -112,6 +123,8 @@ export class Ledger extends DurableObject<Env> {
 
   /** A person's decision on exactly the action they saw. Returns the call as it is now, or why not. */
   decide(callId: string, decision: z.infer<typeof decisionRequest>): ApprovalView | Unheard {
+    const stopped = this.#freeze.refuseDecision(decision.decision);
+    if (stopped) return stopped;
     const answer = this.#commit(() => this.#review.decide(callId, decision, Date.now()));
     this.ctx.waitUntil(this.#deliverWakes());
     return answer;
@@ -160,6 +173,23 @@ export class Ledger extends DurableObject<Env> {
     return this.#openedRelease() === this.#release.release ? this.#pins.all() : null;
   }
 
+  /** Freezes this deployment; of an earlier freeze the words stay. */
+  freeze(asked: FrozenSince): FrozenSince | null {
+    this.#commit(() => this.#freeze.freeze(asked, Date.now()));
+    this.ctx.waitUntil(this.#deliverWakes());
+    return this.frozen();
+  }
+
+  thaw(by: string): FrozenSince | null {
+    this.#commit(() => this.#freeze.thaw(by, Date.now()));
+    return this.frozen();
+  }
+
+  /** Who froze this deployment, why and when; null when it is not frozen. */
+  frozen(): FrozenSince | null {
+    return this.#freeze.read();
+  }
+
   /** The oldest calls in `state`, as many as one answer can carry, and how many more there are. */
   approvals(state: CallRow["state"]): ApprovalList {
     const approvals = this.#calls.inState(state).map((row) => this.#review.view(row));
@@ -187,6 +217,7 @@ export class Ledger extends DurableObject<Env> {
       tools: this.#pins.views(),
       mode: this.#release.manifest.mode,
       unattended: this.#release.manifest.unattended,
+      frozen: this.frozen(),
     };
   }
 

@@ -32,6 +32,7 @@ const statusOf: Readonly<Record<string, number>> = {
   idempotency_key_reused: 409,
   too_many_messages: 429,
   budget_spent: 429,
+  frozen: 503,
 };
 
 /** A refusal as outsiders see it; `reply` is what the sender of a message may be told. */

@@ -27,6 +27,8 @@ const maxWalks = 10;
 const leastConnectMs = 5000;
 /** How rarely what cannot go on is tried in the end, milliseconds. */
 const slowestResumeMs = 60_000;
+/** How soon after a thaw a turn goes on that was not told of it. */
+const frozenPauseMs = 10_000;
 
 export interface Submission {
   readonly key: string;
@@ -47,6 +49,8 @@ export class Thread extends DurableObject<Env> {
   #catalog: readonly CatalogTool[] = [];
   /** How often in a row the walk was interrupted. */
   #interruptions = 0;
+  /** What waits here waits for a thaw, which also says so. */
+  #isFrozen = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(state: DurableObjectState, env: Env) {
@@ -112,7 +116,8 @@ export class Thread extends DurableObject<Env> {
     const hasWork = this.#hasWork();
     noteWork(this.#key(), hasWork);
     if (!hasWork) return;
-    const pause = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
+    const soon = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
+    const pause = this.#isFrozen ? frozenPauseMs : soon;
     await this.ctx.storage.setAlarm(Date.now() + pause);
   }
 
@@ -131,16 +136,21 @@ export class Thread extends DurableObject<Env> {
   }
 
   async #walkAll(): Promise<void> {
+    this.#isFrozen = false;
     try {
       // Whatever came while the last entries were on their way is walked as well.
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
-          const pins = await openLedger(this.env)
-            .openPins()
-            .catch((thrown: unknown) => {
-              this.#startWalk(turn.turn);
-              throw thrown;
-            });
+          const ledger = openLedger(this.env);
+          const [frozen, pins] = await Promise.all([ledger.frozen(), ledger.openPins()]).catch((thrown: unknown) => {
+            this.#startWalk(turn.turn);
+            throw thrown;
+          });
+          // A turn that walks stops in good order; one that waits goes on when it is thawed.
+          if (frozen && turn.state !== "running") {
+            this.#isFrozen = true;
+            return await this.#flush();
+          }
           // A deploy is trying this release: nothing moves under it before it was accepted.
           if (!pins) return;
           this.#catalog = openCatalog(this.#release, pins);
@@ -195,6 +205,7 @@ export class Thread extends DurableObject<Env> {
       catalog: () => this.#catalog,
       prepare: (name) => this.#prepare(name),
       runner: this.#runner,
+      isFrozen: async () => (await openLedger(this.env).frozen()) !== null,
     };
   }
 

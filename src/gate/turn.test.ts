@@ -16,7 +16,9 @@ const done: Outcome = { ended: "done", text: "acted", labels: [] };
 const notSent: Outcome = { ended: "not_forwarded", why: "not_forwarded" };
 
 /** A turn of at most a minute whose model has taken its one step, with one planned call, and rooms that say what they are told to. */
-function openTurn(says: { admit?: readonly AdmitAnswer[]; run?: readonly Outcome[]; recover?: Outcome } = {}) {
+function openTurn(
+  says: { admit?: readonly AdmitAnswer[]; run?: readonly Outcome[]; recover?: Outcome; frozen?: () => boolean } = {},
+) {
   const journal = new Journal(openSqlStorage() as unknown as SqlStorage);
   journal.addTurn("go", "hash", null, 0);
   journal.addStep(1, 1, "", 1, [{ callId: "call_1", name: "act", arguments: "{}" }]);
@@ -41,6 +43,7 @@ function openTurn(says: { admit?: readonly AdmitAnswer[]; run?: readonly Outcome
       user: "amy",
       journal,
     },
+    isFrozen: async () => says.frozen?.() ?? false,
     ...{ commit: <T>(work: () => T) => work(), catalog: () => [], prepare: async () => undefined, runner },
     admit: async ({ entries }: AdmitRequest) => {
       told.push(...entries);
@@ -148,4 +151,38 @@ test("a turn that has no call to give up is given up itself, and its user told",
   giveUp(rooms, 1);
   assert.match(journal.turn(1)?.reply ?? "", /^I stopped: something kept this turn from going on/);
   assert.deepEqual([journal.turn(1)?.state, events()], ["failed", ["turn_closed"]]);
+});
+
+/** A turn whose model has steps left. */
+function openLong(says: Parameters<typeof openTurn>[0]) {
+  const opened = openTurn(says);
+  Object.assign(opened.rooms.release.manifest.limits, { steps_per_turn: 5 });
+  return opened;
+}
+
+test("a turn that walks stops before its next model step when the deployment is frozen, and says so", async () => {
+  const { rooms, journal, events } = openLong({ frozen: () => true });
+  journal.end("call_1", "done", "ok", []);
+  await walkTurn(rooms, 1);
+  assert.deepEqual([journal.turn(1)?.state, journal.turn(1)?.steps], ["failed", 1]);
+  assert.equal(journal.turn(1)?.reply, "I stopped: this deployment is frozen by its operator.");
+  assert.deepEqual(events(), ["turn_closed"]);
+});
+
+test("while frozen no tool server is connected to; the Ledger alone says what becomes of a call", async () => {
+  for (const frozen of [true, false]) {
+    const refusal = { control: "workflow", reason: "frozen", message: "frozen" } as const;
+    const { rooms, journal, ran } = openTurn({ frozen: () => frozen, admit: [{ state: "refused", refusal }] });
+    let prepared = 0;
+    await walkTurn({ ...rooms, prepare: async () => void prepared++ }, 1);
+    assert.deepEqual([prepared, ran.length, journal.call("call_1")?.reason], [frozen ? 0 : 1, 0, "refused"]);
+  }
+});
+
+test("a call that was under way at the freeze is asked after and its end written down, then the turn stops", async () => {
+  const { rooms, journal, events } = openLong({ frozen: () => true });
+  journal.execute({ callId: "call_1", attempt: 1, started: 0 }, "erp", "act", {});
+  await walkTurn(rooms, 1);
+  assert.deepEqual([journal.call("call_1")?.reason, journal.turn(1)?.state], ["done", "failed"]);
+  assert.deepEqual(events(), ["call_done", "turn_closed"]);
 });

@@ -22,6 +22,7 @@ const maxCallAttempts = 3;
 /** Of the turns before, a prompt holds this many characters for each token that a turn may use: about half of them. */
 const charsBeforePerToken = 2;
 const maxCharsBefore = 400_000;
+const frozenWords = "this deployment is frozen by its operator";
 
 export interface Rooms {
   readonly release: Release;
@@ -38,6 +39,8 @@ export interface Rooms {
   /** Connects to the server of a tool and compares its pins, unless connected already. */
   readonly prepare: (name: string) => Promise<void>;
   readonly runner: ToolRunner;
+  /** Asked before each step that would reach out. */
+  readonly isFrozen: () => Promise<boolean>;
 }
 
 /** Walks a turn until it is done, has failed, or waits for a person. */
@@ -82,7 +85,10 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
   const release = (reservation: string) =>
     rooms.commit(() => report(rooms, "budget_released", turn.turn, { reservation }));
   try {
-    const ask = (signal: AbortSignal) => askWithinBudget(rooms, prompt, rooms.catalog(), budget, signal, release);
+    const ask = async (signal: AbortSignal) => {
+      if (await rooms.isFrozen()) throw new ModelError(frozenWords, false);
+      return askWithinBudget(rooms, prompt, rooms.catalog(), budget, signal, release);
+    };
     const { text, input, output, reservation, ...answer } = await askWithRetries(ask, deadline);
     const paid = reservation === null ? {} : { reservation, input, output };
     const step = turn.steps + 1;
@@ -97,9 +103,10 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
     });
   } catch (thrown) {
     if (!(thrown instanceof ModelError)) throw thrown;
-    if (thrown instanceof BudgetError)
-      return endTurn(rooms, turn, "failed", `I stopped: ${thrown.message}.`, "budget_spent");
-    endTurn(rooms, turn, "failed", `I could not answer: ${thrown.message}.`, "model_failed");
+    const stopped =
+      thrown instanceof BudgetError ? "budget_spent" : thrown.message === frozenWords ? "frozen" : undefined;
+    const said = stopped ? "I stopped" : "I could not answer";
+    endTurn(rooms, turn, "failed", `${said}: ${thrown.message}.`, stopped ?? "model_failed");
   }
 }
 
@@ -140,7 +147,8 @@ async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
     return endCall(rooms, call, "failed", "[ambit] the call did not run: it could not be sent");
   const parsed = parseArguments(call.arguments);
   if ("reason" in parsed) return refuseCall(rooms, call, parsed);
-  await rooms.prepare(call.name);
+  // The Ledger will say what becomes of it; its server is not even connected to.
+  if (!(await rooms.isFrozen())) await rooms.prepare(call.name);
   const { thread, user, journal } = rooms;
   const entries = journal.unreported();
   const place = { callId: call.callId, thread, turn: call.turn, user };

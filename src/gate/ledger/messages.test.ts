@@ -1,6 +1,7 @@
 // Whether a message may come in: what is charged, what a repeated one costs, and what a flood leaves in the audit.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Refusal } from "../../boundary.ts";
 import { manifestSchema } from "../../controls/manifest/schema.ts";
 import { openSqlStorage } from "../fixtures/sql-storage.js";
 import { Budget } from "./budget.ts";
@@ -13,14 +14,14 @@ import { RateStore } from "./rate-store.ts";
 const now = Date.UTC(2026, 0, 1);
 const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m" };
 
-function openDoor(limits: object) {
+function openDoor(limits: object, frozen: () => Refusal | undefined = () => undefined) {
   const sql = openSqlStorage() as unknown as SqlStorage;
   sql.exec(chainTables);
   const agent = { instructions: "./i.md", model };
   const manifest = manifestSchema.parse({ version: 1, name: "ab", purpose: "x", agent, limits });
   const chain = new ChainStore(sql, "ab");
   const budget = new Budget(manifest, new BudgetStore(sql), chain);
-  const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)), budget);
+  const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)), budget, frozen);
   const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
     messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency }, at);
   const rows = (table: string) => Number(sql.exec(`select count(*) as n from ${table}`).one()["n"]);
@@ -31,6 +32,18 @@ test("without limits a message writes nothing at all", () => {
   const { say, rows } = openDoor({});
   assert.deepEqual(say("amy", "key"), { refusal: null, headers: {} });
   assert.deepEqual(["rates", "charged", "entries"].map(rows), [0, 0, 0]);
+});
+
+test("while frozen no message is taken, not even one that was charged before; nothing is charged, and it is written down", () => {
+  const refusal: Refusal = { control: "workflow", reason: "frozen", message: "frozen" };
+  let isFrozen = false;
+  const { say, rows, refusals } = openDoor({ messages_per_user: "2/min" }, () => (isFrozen ? refusal : undefined));
+  assert.equal(say("amy", "one").refusal, null);
+  isFrozen = true;
+  assert.deepEqual([say("amy", "one").refusal, say("bob").refusal], [refusal, refusal]);
+  assert.deepEqual([refusals(), rows("charged")], [["amy", "bob"], 1]);
+  isFrozen = false;
+  assert.deepEqual([say("amy", "one").refusal, say("amy").refusal], [null, null]);
 });
 
 test("a message over the limit is refused, with the field, Retry-After and RateLimit", () => {

@@ -40,18 +40,25 @@ export class Messages {
   readonly #chain: ChainStore;
   readonly #rates: Rates;
   readonly #budget: Budget;
+  readonly #frozen: () => Refusal | undefined;
   /** Who was told in this minute. In memory only: after a restart one more entry is no harm. */
   #told = { minute: 0, keys: new Set<string>() };
 
-  constructor(sql: SqlStorage, chain: ChainStore, rates: Rates, budget: Budget) {
+  constructor(sql: SqlStorage, chain: ChainStore, rates: Rates, budget: Budget, frozen: () => Refusal | undefined) {
     sql.exec(messageTables);
     this.#sql = sql;
     this.#chain = chain;
     this.#rates = rates;
     this.#budget = budget;
+    this.#frozen = frozen;
   }
 
   admit(request: MessageRequest, now: number): MessageAnswer {
+    const frozen = this.#frozen();
+    if (frozen) {
+      this.#record(request, frozen, now);
+      return { refusal: frozen, headers: {} };
+    }
     const id = request.idempotency === null ? undefined : sha256Hex(`${request.thread}\n${request.idempotency}`);
     if (id !== undefined && this.#wasCharged(id)) return { refusal: null, headers: {} };
     const broke = this.#budget.refuseMessage(now);
