@@ -66,6 +66,9 @@ export class ChannelClient {
       }).catch(() => undefined);
       const body = await response?.json().catch(() => undefined);
       if (response?.ok && body !== undefined) return body;
+      // A freeze does not pass by itself.
+      const isFrozen = (body as Partial<Problem> | undefined)?.type === "urn:ambit:problem:frozen";
+      if (isFrozen) throw new CommandError("this deployment is frozen: nothing is passed on until it is thawed", 3);
       const passing = response === undefined || response.status === 502 || response.status === 503 || response.ok;
       if (!passing || Date.now() > until) {
         const problem = body as Partial<Problem> | undefined;

@@ -4,6 +4,7 @@ import { userInfo } from "node:os";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { ChannelClient } from "./channel-client.ts";
+import { describeFreeze } from "./freeze.ts";
 import { askHost } from "./host.ts";
 import { observeWarning, red } from "./paint.ts";
 import type { DeploymentList, HostStatus } from "../controls/wire/control.ts";
@@ -15,7 +16,7 @@ export async function runChat(args: string[]): Promise<number> {
   const [name, message] = line.words;
   const token = line.text("token") ?? process.env["AMBIT_TOKEN"];
   if (!token) throw new CommandError("no token: --token TOKEN, or AMBIT_TOKEN; ./ambit deploy showed it once");
-  if (line.text("url") === undefined) await warnOfObserving(line, name ?? "");
+  if (line.text("url") === undefined) await warn(line, name ?? "");
   const url = line.text("url") ?? (await askHost<HostStatus>(line, "GET", "/v1/status")).url;
   const client = new ChannelClient(url, name ?? "", token, line.text("user") ?? userInfo().username);
   if (message !== undefined) return once(line, client, message);
@@ -34,10 +35,12 @@ export async function runChat(args: string[]): Promise<number> {
 }
 
 /** Said beside the answers, so that a script that reads them is not disturbed. */
-async function warnOfObserving(line: Line, name: string): Promise<void> {
+async function warn(line: Line, name: string): Promise<void> {
   const { deployments } = await askHost<DeploymentList>(line, "GET", "/v1/deployments");
-  if (!deployments.some((row) => row.name === name && row.mode === "observe")) return;
-  process.stderr.write(`${red(observeWarning(name), process.stderr)}\n`);
+  const row = deployments.find((one) => one.name === name);
+  const say = (text: string) => void process.stderr.write(`${red(text, process.stderr)}\n`);
+  if (row?.mode === "observe") say(observeWarning(name));
+  if (row?.frozen) say(describeFreeze(name, row.frozen));
 }
 
 async function once(line: Line, client: ChannelClient, message: string): Promise<number> {

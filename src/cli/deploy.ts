@@ -4,6 +4,7 @@ import { summarizeAuthority } from "../controls/manifest/summary.ts";
 import type { deployAnswer } from "../controls/wire/control.ts";
 import { readLine } from "./arguments.ts";
 import { renderSummary } from "./check.ts";
+import { describeFreeze } from "./freeze.ts";
 import { askHost } from "./host.ts";
 import { loadRelease } from "./load-release.ts";
 import { observeWarning, red } from "./paint.ts";
@@ -21,6 +22,10 @@ export async function runDeploy(args: string[]): Promise<number> {
   for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
   console.log(`\n${name} serves release ${answer.release.slice(0, 12)} at ${answer.url}`);
   if (release.manifest.mode === "observe") console.log(red(observeWarning(name)));
+  if (answer.frozen) {
+    console.log(red(describeFreeze(name, answer.frozen)));
+    console.log(`It stays frozen, and its tools are listed and pinned by ./ambit thaw ${name}.`);
+  }
   if (answer.token) console.log(`Token, shown once: ${answer.token}`);
   return 0;
 }

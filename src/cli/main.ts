@@ -32,6 +32,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "say what would become of a call, and which rule decides",
     run: async (args) => (await import("./policy.ts")).runPolicy(args),
   },
+  freeze: {
+    help: "stop a deployment at once, in three places",
+    run: async (args) => (await import("./freeze.ts")).runFreeze(args),
+  },
+  thaw: {
+    help: "let a frozen deployment go on",
+    run: async (args) => (await import("./freeze.ts")).runThaw(args),
+  },
   tools: {
     help: "see pinned tools, accept a changed one",
     run: async (args) => (await import("./tools.ts")).runTools(args),

@@ -17,8 +17,8 @@ import type {
   gateStatus,
   ToolView,
 } from "../controls/wire/gate.ts";
-import { openRelease, openThread, type Env } from "./env.ts";
-import { Admission, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
+import { openRelease, type Env } from "./env.ts";
+import { Admission, notOpen, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
 import { Budget, type ReserveAnswer, type ReserveRequest } from "./ledger/budget.ts";
 import { BudgetStore } from "./ledger/budget-store.ts";
 import { explainCall } from "./ledger/explain.ts";
@@ -35,10 +35,11 @@ import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
 import { UseStore, useTables } from "./ledger/use-store.ts";
 import { VoteStore, voteTables } from "./ledger/vote-store.ts";
+import { deliverWakes } from "./ledger/wakes.ts";
 
 const metaTable = "create table if not exists meta (key text primary key, value text not null)";
+/** How soon the alarm rings at the earliest. */
 const firstWakeRetryMs = 1000;
-const slowestWakeRetryMs = 60_000;
 /** Calls that are ended in one go: each carries all its arguments. */
 const batch = 50;
 
@@ -253,16 +254,7 @@ export class Ledger extends DurableObject<Env> {
 
   /** Tells threads that a held call was decided, until each has written it down. */
   async #deliverWakes(): Promise<void> {
-    for (const wake of this.#calls.dueWakes(Date.now())) {
-      const row = this.#calls.get(wake.callId);
-      try {
-        if (row) await openThread(this.env, row.thread).wake(row.callId);
-        this.#calls.dropWake(wake.callId);
-      } catch {
-        const pause = Math.min(slowestWakeRetryMs, firstWakeRetryMs * 2 ** Math.min(wake.attempts, 10));
-        this.#calls.retryWake(wake.callId, Date.now() + pause);
-      }
-    }
+    await deliverWakes(this.#calls, this.env);
     this.#setAlarm();
   }
 
@@ -316,13 +308,4 @@ const endings: Readonly<Record<string, "succeed" | "fail" | "lose">> = {
   call_done: "succeed",
   call_failed: "fail",
   call_unknown: "lose",
-};
-
-const notOpen: AdmitAnswer = {
-  state: "refused",
-  refusal: {
-    control: "redeploys",
-    reason: "release_not_open",
-    message: "this release was never opened by a deploy; deploy it again",
-  },
 };

@@ -33,6 +33,8 @@ export const deploymentList = z.strictObject({
       release: z.string(),
       /** What its gate does. */
       state: z.enum(["starting", "ready", "backing_off", "stopped"]),
+      /** Empty when its release cannot be read. */
+      mode: z.string(),
       frozen: frozenSince.extend({ places: freezePlaces }).nullable(),
     }),
   ),
@@ -61,8 +63,6 @@ export const hostStatus = z.strictObject({
   observing: z.array(z.string()),
   processes: z.array(processStatus),
 });
-/** `GET /v1/deployments`; `mode` is empty when the release cannot be read. */
-export type DeploymentList = { deployments: { name: string; release: string; state: string; mode: string }[] };
 export type HostStatus = z.infer<typeof hostStatus>;
 
 /**

@@ -41,6 +41,16 @@ export type AdmitAnswer =
   | { readonly state: "held"; readonly reason: string; readonly expires: string }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
+/** While a deploy only tries a release, nothing runs under it. */
+export const notOpen: AdmitAnswer = {
+  state: "refused",
+  refusal: {
+    control: "redeploys",
+    reason: "release_not_open",
+    message: "this release was never opened by a deploy; deploy it again",
+  },
+};
+
 /** What the Ledger holds and a decision rests on. */
 export interface Desk {
   readonly release: Release;

@@ -15,9 +15,9 @@ export class BrokerLink {
     this.#socketPath = socketPath;
   }
 
-  /** Resolves once the deployment's door is open. Rejects with the broker's words. */
-  async open(name: string, release: Release): Promise<void> {
-    const body = JSON.stringify(brokerDeployment.parse({ release }));
+  /** Resolves once the deployment's door is open, frozen from its first moment or as it was. Rejects with the broker's words. */
+  async open(name: string, release: Release, frozen: boolean): Promise<void> {
+    const body = JSON.stringify(brokerDeployment.parse({ release, frozen }));
     await this.#expect(
       `the broker refused ${name}`,
       await this.#ask("PUT", `/deployments/${name}`, body, "application/json"),
@@ -29,16 +29,34 @@ export class BrokerLink {
     await this.#expect(`the broker kept ${name}`, await this.#ask("DELETE", `/deployments/${name}`));
   }
 
+  /** Resolves once nothing of the deployment leaves any more, or may leave again. */
+  async setFrozen(name: string, frozen: boolean, waitMs: number): Promise<void> {
+    const answer = await this.#ask(
+      frozen ? "PUT" : "DELETE",
+      `/deployments/${name}/frozen`,
+      undefined,
+      undefined,
+      waitMs,
+    );
+    await this.#expect(`the broker did not ${frozen ? "freeze" : "thaw"} ${name}`, answer);
+  }
+
   /** Hands a secret on; returns the broker's answer. */
   putSecret(name: string, secret: string, value: Uint8Array): Promise<Answer> {
     return this.#ask("PUT", `/deployments/${name}/secrets/${secret}`, value, "application/octet-stream");
   }
 
-  async #ask(method: string, path: string, body?: string | Uint8Array, type?: string): Promise<Answer> {
+  async #ask(
+    method: string,
+    path: string,
+    body?: string | Uint8Array,
+    type?: string,
+    waitMs = timeoutMs,
+  ): Promise<Answer> {
     const headers: Record<string, string> = { host: "broker" };
     if (type !== undefined) headers["content-type"] = type;
     if (body !== undefined) headers["content-length"] = String(Buffer.byteLength(body));
-    const what = { method, path, headers, timeoutMs, maxBytes, ...(body === undefined ? {} : { body }) };
+    const what = { method, path, headers, timeoutMs: waitMs, maxBytes, ...(body === undefined ? {} : { body }) };
     try {
       return await ask({ socketPath: this.#socketPath }, what);
     } catch (error) {

@@ -56,6 +56,15 @@ test("every request that is not understood gets a problem document with its stat
     ["PUT", "/v1/deployments/alpha", "[]", 422, "not_understood"],
     ["PUT", "/v1/deployments/alpha", "{}", 422, "not_understood"],
     ["GET", "/v1/deployments/nobody/gate/control/status", "", 404, "no_such_deployment"],
+    ["GET", "/v1/deployments/alpha/freeze", "", 405, "wrong_method"],
+    ["POST", "/v1/deployments/Alpha/freeze", `{"by":"eve"}`, 422, "wrong_name"],
+    ["POST", "/v1/deployments/nobody/freeze", `{"by":"eve"}`, 404, "no_such_deployment"],
+    ["POST", "/v1/deployments/nobody/thaw", `{"by":"eve"}`, 404, "no_such_deployment"],
+    ["POST", "/v1/deployments/alpha/freeze", "", 400, "not_json"],
+    ["POST", "/v1/deployments/alpha/freeze", "{}", 422, "not_understood"],
+    ["POST", "/v1/deployments/alpha/freeze", `{"by":""}`, 422, "not_understood"],
+    ["POST", "/v1/deployments/alpha/freeze", `{"by":"eve","now":1}`, 422, "not_understood"],
+    ["POST", "/v1/deployments/alpha/thaw", `{"by":"eve","reason":""}`, 422, "not_understood"],
   ];
   for (const [method, path, body, status, type] of rows) {
     const answer = await send(method, path, body);

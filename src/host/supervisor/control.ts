@@ -5,7 +5,8 @@ import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { z } from "zod";
 import { namePattern } from "../../controls/manifest/shapes.ts";
-import { deployRequest } from "../../controls/wire/control.ts";
+import { deployRequest, type DeploymentList } from "../../controls/wire/control.ts";
+import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { getKey, getPage, postSeal } from "./audit-control.ts";
 import { deploy } from "./deploy.ts";
@@ -15,7 +16,7 @@ import { describeAnswer, makeProblem } from "./problem.ts";
 
 export const maxDeployBytes = 2_097_152;
 export const maxSecretBytes = 8192;
-const maxSealBytes = 4096;
+const maxSmallBytes = 8192;
 const receiveMs = 30_000;
 const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;
 
@@ -45,29 +46,44 @@ function describeIssues(error: z.ZodError): { detail: string; field: string } {
   return { detail: `${path === "" ? "the body" : path}: ${issue?.message ?? "not understood"}`, field: path };
 }
 
-async function parseDeploy(request: IncomingMessage): Promise<z.infer<typeof deployRequest> | Problem> {
-  const body = await readBody(request, maxDeployBytes);
-  if (!Buffer.isBuffer(body)) return body;
+async function parseJson<T>(
+  request: IncomingMessage,
+  schema: z.ZodType<T>,
+  max: number,
+): Promise<{ readonly value: T } | { readonly problem: Problem }> {
+  const body = await readBody(request, max);
+  if (!Buffer.isBuffer(body)) return { problem: body };
   let value: unknown;
   try {
     value = JSON.parse(body.toString("utf8"));
   } catch (error) {
-    return makeProblem(
-      400,
-      "not_json",
-      `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const why = error instanceof Error ? error.message : String(error);
+    return { problem: makeProblem(400, "not_json", `the body is not JSON: ${why}`) };
   }
-  const parsed = deployRequest.safeParse(value);
-  if (parsed.success) return parsed.data;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { value: parsed.data };
   const { detail, field } = describeIssues(parsed.error);
-  return makeProblem(422, "not_understood", detail, field);
+  return { problem: makeProblem(422, "not_understood", detail, field) };
 }
 
 const putDeployment: Route = async (host, request, [name = ""]) => {
-  const parsed = await parseDeploy(request);
-  if ("status" in parsed) return { problem: parsed };
-  const done = await deploy(host, name, parsed.release);
+  const parsed = await parseJson(request, deployRequest, maxDeployBytes);
+  if ("problem" in parsed) return parsed;
+  const done = await deploy(host, name, parsed.value.release);
+  return "problem" in done ? done : { status: 200, value: done.answer };
+};
+
+const postFreeze: Route = async (host, request, [name = ""]) => {
+  const parsed = await parseJson(request, freezeRequest, maxSmallBytes);
+  if ("problem" in parsed) return parsed;
+  const done = await host.freezer.freeze(name, parsed.value);
+  return "problem" in done ? done : { status: 200, value: done.answer };
+};
+
+const postThaw: Route = async (host, request, [name = ""]) => {
+  const parsed = await parseJson(request, thawRequest, maxSmallBytes);
+  if ("problem" in parsed) return parsed;
+  const done = await host.freezer.thaw(name, parsed.value);
   return "problem" in done ? done : { status: 200, value: done.answer };
 };
 
@@ -93,17 +109,18 @@ const putSecret: Route = async (host, request, [name = "", secret = ""]) => {
 };
 
 const getDeployments: Route = (host) => {
-  const deployments = host.registry.list().map((row) => ({
+  const deployments: DeploymentList["deployments"] = host.registry.list().map((row) => ({
     name: row.name,
     release: row.release?.release ?? "",
     state: host.gates.get(row.name)?.part.state ?? "stopped",
     mode: row.release?.manifest.mode ?? "",
+    frozen: host.freezer.view(row.name),
   }));
   return { status: 200, value: { deployments } };
 };
 
 const postAuditSeal: Route = async (host, request, [name = ""]) => {
-  const body = await readBody(request, maxSealBytes);
+  const body = await readBody(request, maxSmallBytes);
   return Buffer.isBuffer(body) ? postSeal(host, name, body.toString("utf8")) : { problem: body };
 };
 
@@ -125,6 +142,8 @@ function routes(onStop: () => void): Row[] {
     { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit$/, route: getKey },
     { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit\/([a-z]+)(?:\?after=([0-9]{1,15}))?$/, route: getPage },
     { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/audit\/seal$/, route: postAuditSeal },
+    { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/freeze$/, route: postFreeze },
+    { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/thaw$/, route: postThaw },
     { method: "POST", path: /^\/v1\/stop$/, route: () => (onStop(), { status: 202, value: {} }) },
   ];
 }

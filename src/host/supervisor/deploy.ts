@@ -56,7 +56,7 @@ export async function deploy(host: Host, name: string, release: Release): Promis
       problem: makeProblem(
         409,
         "deploy_under_way",
-        `another deploy of ${name} is under way: wait for it and try again`,
+        `another deploy of ${name}, or its thaw, is under way: wait for it and try again`,
       ),
     };
   }
@@ -113,9 +113,9 @@ async function tryRelease(host: Host, row: DeploymentRow & { readonly release: R
   try {
     await host.gates.get(row.name)?.part.stop();
     host.startGate(gate);
-    await Promise.all([host.link.open(row.name, row.release), gate.part.ready()]);
+    await Promise.all([host.openDoor(gate), gate.part.ready()]);
     pinning = true;
-    await gate.pin();
+    await host.pin(gate);
     host.registry.commit(row);
     return undefined;
   } catch (error) {
@@ -131,7 +131,8 @@ function accept(host: Host, name: string, release: Release, token: string | null
   host.gates.get(name)?.publish();
   host.forgetWeaker(name);
   host.log.event("deployed", { deployment: name, release: release.release });
-  return { answer: { name, release: release.release, token, url: `${host.listen.url}/d/${name}` } };
+  const frozen = host.registry.frozen(name) ?? null;
+  return { answer: { name, release: release.release, token, url: `${host.listen.url}/d/${name}`, frozen } };
 }
 
 /** Brings the release before back. What fails here is tried again by itself: by restarts, or when the broker is back. */
@@ -139,9 +140,9 @@ async function restore(host: Host, row: DeploymentRow, release: Release, pinAgai
   try {
     const gate = new Gate(host.gateHost, row, release, true);
     host.startGate(gate);
-    await Promise.all([host.link.open(row.name, release), gate.part.ready()]);
+    await Promise.all([host.openDoor(gate), gate.part.ready()]);
     // Only then: pinning takes what the servers say now, and nobody asked for that.
-    if (pinAgain) await gate.pin();
+    if (pinAgain) await host.pin(gate);
     host.registry.undo(row.name);
   } catch (error) {
     host.log.event("restore_incomplete", { deployment: row.name, why: describe(error) });

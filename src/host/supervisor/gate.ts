@@ -12,7 +12,7 @@ import { launchWithListener } from "./launch.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
 import { findGatePlaces, type GatePlaces, type Places } from "./places.ts";
-import { ask, probeHealth } from "./probe.ts";
+import { ask, probeHealth, type Answer } from "./probe.ts";
 import { describeAnswer } from "./problem.ts";
 import { findServing } from "./process-tree.ts";
 import { configFile, reapGate } from "./reaper.ts";
@@ -34,6 +34,8 @@ export interface GateHost {
   readonly slots: Slots;
   /** Told what is weaker on this machine. */
   onWeaker(sentence: string): void;
+  /** Told each time a gate became ready. */
+  onGateReady(name: string): void;
 }
 
 export interface GateRow {
@@ -83,6 +85,7 @@ export class Gate {
       probe: (timeoutMs: number, signal: AbortSignal) => this.#probe(timeoutMs, signal),
       terminate: (pid: number) => this.#terminate(pid),
       clear: () => this.#clear(),
+      onReady: () => host.onGateReady(row.name),
       // Decided per start: a group that could not be made is polled.
       polledMemory: () => (this.#group?.boundsMemory === true ? null : memoryLimit),
     };
@@ -113,14 +116,24 @@ export class Gate {
 
   /** Has the gate list and pin the tools of its release. Rejects with `PinRefused` when it answered that it will not. */
   async pin(): Promise<void> {
+    const answer = await this.#control("/control/pin", {}, pinMs);
+    if (answer.status !== 200) throw new PinRefused(describeAnswer(answer));
+  }
+
+  /** Tells the gate one thing. Rejects unless it answered 200 in time. */
+  async tell(path: string, body: object, timeoutMs: number): Promise<void> {
+    const answer = await this.#control(path, body, timeoutMs);
+    if (answer.status !== 200) throw new Error(`its gate refused: ${describeAnswer(answer)}`);
+  }
+
+  #control(path: string, body: object, timeoutMs: number): Promise<Answer> {
     const headers = {
       authorization: `Bearer ${this.#controlToken}`,
       "content-type": "application/json",
       host: this.name,
     };
-    const what = { method: "POST", path: "/control/pin", headers, body: "{}", timeoutMs: pinMs, maxBytes: 1_048_576 };
-    const answer = await ask({ socketPath: this.socket }, what);
-    if (answer.status !== 200) throw new PinRefused(describeAnswer(answer));
+    const what = { method: "POST", path, headers, body: JSON.stringify(body), timeoutMs, maxBytes: 1_048_576 };
+    return ask({ socketPath: this.socket }, what);
   }
 
   async #probe(timeoutMs: number, signal: AbortSignal): Promise<void> {

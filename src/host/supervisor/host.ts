@@ -2,14 +2,14 @@
 // Nothing here outlives the supervisor: every part is tied to its life by the kernel, and to be sure by the reaper.
 import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
-import type { Release } from "../../controls/manifest/release.ts";
 import type { HostStatus } from "../../controls/wire/control.ts";
 import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { GroupParents } from "./cgroups.ts";
-import { makeGateFolders, removeGateFolders, removeRunFolder } from "./folders.ts";
+import { makeGateFolders, markOpen, removeGateFolders, removeRunFolder } from "./folders.ts";
+import { Freezer } from "./freeze.ts";
 import { Gate, type GateHost } from "./gate.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -53,6 +53,7 @@ export class Host {
   readonly link: BrokerLink;
   readonly chains: ChainLinks;
   readonly gateHost: GateHost;
+  readonly freezer: Freezer;
   /** The gate each deployment should have now, accepted or not. */
   readonly gates = new Map<string, Gate>();
   /** Deployments of which a deploy, or the undoing of one, is under way. */
@@ -90,7 +91,9 @@ export class Host {
     });
     const onWeaker = (sentence: string): void => void this.#weaker.set(sentence, sentence);
     const slots = new Slots(Math.max(2, availableParallelism()));
-    this.gateHost = { places, ids, programs, libraries, groups, log: log, slots, onWeaker };
+    this.freezer = new Freezer(this);
+    const onGateReady = (name: string): void => this.freezer.onReady(name);
+    this.gateHost = { places, ids, programs, libraries, groups, log: log, slots, onWeaker, onGateReady };
     this.#broker = new Part(
       brokerPart(places, ids, programs, () => this.#tellBroker()),
       log,
@@ -140,9 +143,21 @@ export class Host {
     if (this.#stopping) throw new Error("Ambit is stopping");
     // The broker opens its door here, perhaps before the gate's first start.
     makeGateFolders(this.places, this.ids, gate.name, gate.part.spec.uid);
+    markOpen(this.places, gate.name, !this.freezer.isFrozen(gate.name));
     this.gates.set(gate.name, gate);
     if (isObserving(gate)) this.log.event("observes_only_not_for_production", { deployment: gate.name });
     gate.part.start();
+  }
+
+  /** Opens the broker's door of a gate; one that is frozen is so from the door's first moment. */
+  openDoor({ name, release }: Gate): Promise<void> {
+    return this.link.open(name, release, this.freezer.isFrozen(name));
+  }
+
+  /** Has a gate pin its tools. Of one that is frozen nothing leaves, so that is left for the thaw. */
+  async pin(gate: Gate): Promise<void> {
+    if (this.freezer.isFrozen(gate.name)) this.registry.setPinDue(gate.name);
+    else await gate.pin();
   }
 
   /** Removes a deployment that never came to be, wholly. Its gate must have stopped. */
@@ -178,6 +193,7 @@ export class Host {
   /** Ends everything in order: no new requests, then the gates, then the broker that they still ask. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.freezer.stop();
     await this.#witness.end();
     await this.#front.stop();
     await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
@@ -199,8 +215,8 @@ export class Host {
       const gate = this.gates.get(name);
       if (gate === undefined) return;
       await gate.part.ready();
-      await this.link.open(name, gate.release);
-      await gate.pin();
+      await this.openDoor(gate);
+      await this.pin(gate);
       this.registry.undo(name);
       this.log.event("deploy_undone", { deployment: name, release: gate.release.release });
     } catch (error) {
@@ -225,14 +241,11 @@ export class Host {
   }
 
   #tellBroker(): void {
-    for (const gate of this.gates.values()) void this.#open(gate.name, gate.release);
-  }
-
-  async #open(name: string, release: Release): Promise<void> {
-    try {
-      await this.link.open(name, release);
-    } catch (error) {
-      this.log.event("door_not_opened", { deployment: name, why: String(error) });
+    for (const gate of this.gates.values()) {
+      const { name } = gate;
+      const opened = this.freezer.inTurn(name, () => this.openDoor(gate));
+      opened.catch((error: unknown) => this.log.event("door_not_opened", { deployment: name, why: String(error) }));
+      this.freezer.onReady(name);
     }
   }
 }

@@ -93,3 +93,22 @@ test("user ids of begun and of running deployments count as used, those of undon
   assert.deepEqual([...registry.usedUids()], [66_011]);
   registry.close();
 });
+
+test("a freeze is on disk, keeps the words of the first, outlives releases and restarts, and a thaw takes it away", () => {
+  const path = fresh();
+  const registry = open(path);
+  registry.commit({ ...row, release: makeRelease("alpha") });
+  const first = { by: "eve", reason: "looks odd", at: "2026-01-02T03:04:05.000Z" };
+  registry.freeze("alpha", first);
+  registry.freeze("alpha", { ...first, by: "mallory", reason: "" });
+  registry.commit({ ...row, release: makeRelease("alpha", "second") });
+  registry.close();
+  const again = open(path);
+  assert.deepEqual([again.frozen("alpha"), again.frozen("beta"), again.isPinDue("alpha")], [first, undefined, false]);
+  again.setPinDue("alpha");
+  again.setPinDue("beta");
+  assert.deepEqual([again.isPinDue("alpha"), again.isPinDue("beta")], [true, false]);
+  again.thaw("alpha");
+  assert.deepEqual([again.frozen("alpha"), again.isPinDue("alpha")], [undefined, false]);
+  again.close();
+});

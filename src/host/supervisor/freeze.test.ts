@@ -1,0 +1,229 @@
+// Control `workflow`: the freeze switch of the supervisor, with a gate that does what it can against it, and with kills
+// between its steps.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { request } from "node:http";
+import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { deploymentList } from "../../controls/wire/control.ts";
+import { freezeAnswer, type FreezeAnswer } from "../../controls/wire/freeze.ts";
+import { problem } from "../../controls/wire/gate.ts";
+import { endAll, makeRelease, makeState, Stand, until } from "./fixtures/stand.ts";
+import { findGatePlaces } from "./places.ts";
+
+after(endAll);
+
+const everywhere = { front: "frozen", broker: "frozen", ledger: "frozen" };
+const eve = { by: "eve", reason: "looks odd" };
+
+async function freeze(stand: Stand, name: string, body: object = eve): Promise<FreezeAnswer> {
+  const answer = await stand.control("POST", `/v1/deployments/${name}/freeze`, body);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  return freezeAnswer.parse(answer.body);
+}
+
+function thaw(stand: Stand, name: string): ReturnType<Stand["control"]> {
+  return stand.control("POST", `/v1/deployments/${name}/thaw`, { by: "ops" });
+}
+
+async function listed(stand: Stand, name: string): Promise<unknown> {
+  const { deployments } = deploymentList.parse((await stand.control("GET", "/v1/deployments")).body);
+  return deployments.find((one) => one.name === name)?.frozen?.places ?? null;
+}
+
+function askBroker(stand: Stand, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath: stand.places.broker.control, path }, (answer) => {
+      let text = "";
+      answer.on("data", (piece: Buffer) => (text += piece.toString()));
+      answer.on("end", () => resolve(text));
+    });
+    sent.on("error", reject);
+    sent.end();
+  });
+}
+
+async function brokerHas(stand: Stand): Promise<string[]> {
+  return (JSON.parse(await askBroker(stand, "/told")) as { frozen: string[] }).frozen;
+}
+
+/** What the gate was told in this life. */
+async function told(stand: Stand, name: string): Promise<string[]> {
+  const answer = await stand.control("GET", `/v1/deployments/${name}/gate/control/told`);
+  return answer.status === 200 ? (answer.body as { told: string[] }).told : [];
+}
+
+async function front(stand: Stand, name: string): Promise<number> {
+  return (await stand.ask(name, "/v1/count")).status;
+}
+
+test("freezing stops all three places, again keeps the words of the first, and thawing opens all three", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  await stand.deploy("beta");
+  const first = await freeze(stand, "alpha");
+  assert.deepEqual([first.places, first.frozen?.by, first.frozen?.reason], [everywhere, "eve", "looks odd"]);
+  assert.deepEqual((await freeze(stand, "alpha", { by: "mallory" })).frozen, first.frozen);
+  assert.deepEqual([await front(stand, "alpha"), await front(stand, "beta")], [503, 200]);
+  assert.deepEqual([await brokerHas(stand), await told(stand, "beta")], [["alpha"], ["pin"]]);
+  assert.deepEqual(await listed(stand, "alpha"), everywhere);
+  const thawed = await thaw(stand, "alpha");
+  assert.equal(thawed.status, 200, JSON.stringify(thawed.body));
+  assert.equal(freezeAnswer.parse(thawed.body).frozen, null);
+  assert.deepEqual(
+    [await front(stand, "alpha"), await brokerHas(stand), await listed(stand, "alpha")],
+    [200, [], null],
+  );
+  assert.deepEqual(await told(stand, "alpha"), ["pin", "freeze", "freeze", "thaw"]);
+  assert.equal((await thaw(stand, "alpha")).status, 200);
+  await stand.stop();
+});
+
+test("a gate that does not answer cannot keep itself from being frozen, nor be thawed", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("mute", "ignores the freeze");
+  const began = performance.now();
+  const { places } = await freeze(stand, "mute");
+  assert.ok(performance.now() - began < 8000, `${performance.now() - began} ms`);
+  assert.deepEqual(places, { ...everywhere, ledger: "not reached yet" });
+  assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
+  const refused = await thaw(stand, "mute");
+  assert.equal(problem.parse(refused.body).type, "urn:ambit:problem:not_thawed");
+  assert.match(problem.parse(refused.body).detail, /no answer within 10000 ms.*it stays frozen/);
+  assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
+  await stand.stop();
+});
+
+test("a gate that spins is frozen at once in the host's places, and told when it is back", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("spinner");
+  const spun = stand.ask("spinner", "/v1/spin").catch(() => undefined);
+  await delay(300);
+  assert.deepEqual((await freeze(stand, "spinner")).places, { ...everywhere, ledger: "not reached yet" });
+  assert.equal(await front(stand, "spinner"), 503);
+  await until("its next life is told", async () => (await told(stand, "spinner")).includes("freeze"), 20_000);
+  await until("it is said", async () => JSON.stringify(await listed(stand, "spinner")) === JSON.stringify(everywhere));
+  await spun;
+  await stand.stop();
+});
+
+test("a broker and a gate that start again alone are told again before anything else of the deployment goes on", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  await freeze(stand, "alpha");
+  for (const victim of ["broker", "gate:alpha"]) {
+    const { pid } = await stand.part(victim);
+    process.kill(pid ?? -1, "SIGKILL");
+    await until(`${victim} is back`, async () => {
+      const now = await stand.part(victim);
+      return now.state === "ready" && now.pid !== pid;
+    });
+  }
+  await until("the broker has it", async () => (await brokerHas(stand)).includes("alpha"));
+  await until("the gate has it", async () => (await told(stand, "alpha")).includes("freeze"));
+  assert.equal(await front(stand, "alpha"), 503);
+  await stand.stop();
+});
+
+/** Held at a step, by whom: the supervisor is killed there. */
+const steps: readonly (readonly [step: string, hold: (stand: Stand) => Promise<unknown>, purpose: string])[] = [
+  ["told front, and waits for the broker", (stand) => askBroker(stand, "/deployments/alpha/deaf"), "be tested"],
+  ["told front and broker, and waits for the Ledger", async () => undefined, "ignores the freeze"],
+];
+
+for (const [step, hold, purpose] of steps) {
+  test(`SIGKILL of the supervisor that ${step} leaves the deployment frozen, then and after the next start`, async () => {
+    const state = makeState();
+    const first = await Stand.start(state);
+    await first.deploy("alpha", purpose);
+    await hold(first);
+    const frozen = freeze(first, "alpha").catch(() => undefined);
+    await until("front stops", () => !existsSync(findGatePlaces(first.places, "alpha").openMark));
+    await delay(300);
+    await first.kill();
+    await frozen;
+    const second = await Stand.start(state, first.port);
+    assert.equal(await front(second, "alpha"), 503);
+    await until("the broker has it", async () => (await brokerHas(second)).includes("alpha"));
+    const { frozen: since } = await freeze(second, "alpha", { by: "later" });
+    assert.equal(since?.by, "eve");
+    await second.stop();
+  });
+}
+
+test("killed right after the row was written, before anybody was told, the next start freezes it everywhere", async () => {
+  const state = makeState();
+  const first = await Stand.start(state);
+  await first.deploy("alpha");
+  await first.kill();
+  const db = new DatabaseSync(first.places.registry);
+  db.exec(`insert into frozen values ('alpha', 'eve', '', '2026-01-02T03:04:05.000Z', 0)`);
+  db.close();
+  const second = await Stand.start(state, first.port);
+  assert.equal(await front(second, "alpha"), 503);
+  await until("all have it", async () => JSON.stringify(await listed(second, "alpha")) === JSON.stringify(everywhere));
+  assert.deepEqual(await brokerHas(second), ["alpha"]);
+  await second.stop();
+});
+
+test("SIGKILL of a supervisor that thaws and waits for the broker leaves the deployment frozen", async () => {
+  const state = makeState();
+  const first = await Stand.start(state);
+  await first.deploy("alpha");
+  await freeze(first, "alpha");
+  await askBroker(first, "/deployments/alpha/deaf");
+  const thawed = thaw(first, "alpha").catch(() => undefined);
+  await until("the gate is thawed", async () => (await told(first, "alpha")).includes("thaw"));
+  await delay(100);
+  await first.kill();
+  await thawed;
+  const second = await Stand.start(state, first.port);
+  assert.equal(await front(second, "alpha"), 503);
+  await until("all have it", async () => JSON.stringify(await listed(second, "alpha")) === JSON.stringify(everywhere));
+  await second.stop();
+});
+
+test("a freeze that comes while a thaw is under way is the one that counts", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha", "ignores the freeze");
+  await freeze(stand, "alpha");
+  const thawing = thaw(stand, "alpha");
+  await delay(200);
+  await freeze(stand, "alpha");
+  assert.equal((await thawing).status, 503);
+  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
+  await stand.stop();
+});
+
+test("a release that comes while frozen runs and stays frozen, asks no tool server, and is pinned by the thaw", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  await freeze(stand, "alpha");
+  const body = { release: makeRelease("alpha", "second") };
+  const deployed = await stand.control("PUT", "/v1/deployments/alpha", body);
+  assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
+  assert.equal((deployed.body as { frozen: { by: string } }).frozen.by, "eve");
+  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
+  await until("the new gate is told", async () => (await told(stand, "alpha")).includes("freeze"));
+  assert.ok(!(await told(stand, "alpha")).includes("pin"));
+  assert.equal((await thaw(stand, "alpha")).status, 200);
+  assert.deepEqual((await told(stand, "alpha")).slice(-2), ["thaw", "pin"]);
+  assert.equal(await front(stand, "alpha"), 200);
+  await stand.stop();
+});
+
+test("a release whose tools cannot be pinned is not thawed", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  await freeze(stand, "alpha");
+  const body = { release: makeRelease("alpha", "cannot pin") };
+  assert.equal((await stand.control("PUT", "/v1/deployments/alpha", body)).status, 200);
+  const refused = await thaw(stand, "alpha");
+  assert.match(problem.parse(refused.body).detail, /pay_invoice is not listed by it.*it stays frozen/);
+  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
+  assert.equal((await told(stand, "alpha")).at(-1), "freeze");
+  await stand.deploy("alpha", "third");
+  assert.equal((await thaw(stand, "alpha")).status, 200);
+  await stand.stop();
+});
