@@ -161,7 +161,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/controls/intent", "src/gate/ledger"],
     claimTest: null,
     state: "not built",
-    note: "Limits on amounts and calls a day come with tool contracts; intent and freezing are missing.",
+    note: "Limits on amounts and calls come with tool contracts; a freeze stops front, broker and Ledger, each alone; intent is missing.",
   },
   {
     id: "probes",

@@ -59,6 +59,7 @@ async function putDeployment(
   const body = await readJson(request, brokerDeployment, maxReleaseBytes);
   if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
   const isSame = deployments.isServed(name, body.value.release);
+  const wasFrozen = deployments.isFrozen(name);
   const refusal = await deployments.put(name, body.value.release, body.value.frozen);
   if (refusal !== null)
     return jsonAnswer(422, {
@@ -67,6 +68,7 @@ async function putDeployment(
       message: refusal.message,
       ...(refusal.field === undefined ? {} : { field: refusal.field }),
     });
+  if (body.value.frozen && wasFrozen !== true) chain.append(name, "frozen", {});
   // The supervisor puts what is there already whenever one of the two starts again.
   if (!isSame) chain.append(name, "deployment_put", { release: body.value.release.release });
   log("info", "deployment_put", { deployment: name, release: body.value.release.release });
@@ -79,12 +81,14 @@ async function removeDeployment({ deployments, chain, log }: Controlled, name: s
   return done;
 }
 
-async function setFrozen({ deployments, log }: Controlled, name: string, isFrozen: boolean): Promise<Answer> {
+async function setFrozen({ deployments, chain, log }: Controlled, name: string, isFrozen: boolean): Promise<Answer> {
+  const wasFrozen = deployments.isFrozen(name);
   if (!(await deployments.setFrozen(name, isFrozen)))
     return {
       ...problemAnswer(problem("refused", "not_found", `there is no deployment ${name.slice(0, 64)}`)),
       status: 404,
     };
+  if (wasFrozen !== isFrozen) chain.append(name, isFrozen ? "frozen" : "thawed", {});
   log("info", isFrozen ? "deployment_frozen" : "deployment_thawed", { deployment: name });
   return done;
 }

@@ -104,6 +104,11 @@ export class Deployments {
     return served !== undefined && JSON.stringify(served) === JSON.stringify(release);
   }
 
+  /** Undefined when there is none of that name. */
+  isFrozen(name: string): boolean | undefined {
+    return this.#served.get(name)?.deployment.isFrozen;
+  }
+
   /** Freezes or thaws a deployment, on disk too; false when there is none of that name. */
   setFrozen(name: string, isFrozen: boolean): Promise<boolean> {
     return this.#inTurn(async () => {

@@ -227,3 +227,20 @@ test("a release whose tools cannot be pinned is not thawed", async () => {
   assert.equal((await thaw(stand, "alpha")).status, 200);
   await stand.stop();
 });
+
+test("a freeze that cannot be written stops all three places all the same, and says that it is not on disk", async () => {
+  const state = makeState();
+  const first = await Stand.start(state);
+  await first.deploy("alpha");
+  await first.stop();
+  const db = new DatabaseSync(first.places.registry);
+  db.exec("create trigger full before insert on frozen begin select raise(fail, 'disk is full'); end");
+  db.close();
+  const second = await Stand.start(state, first.port);
+  await until("it serves", async () => (await front(second, "alpha")) === 200);
+  const refused = await second.control("POST", "/v1/deployments/alpha/freeze", eve);
+  assert.match(problem.parse(refused.body).detail, /alpha is stopped but that could not be written .*disk is full/);
+  assert.deepEqual([refused.status, await front(second, "alpha")], [500, 503]);
+  assert.deepEqual([await brokerHas(second), (await told(second, "alpha")).at(-1)], [["alpha"], "freeze"]);
+  await second.stop();
+});

@@ -63,7 +63,15 @@ export class Freezer {
     const { registry, log } = this.#host;
     if (registry.find(name) === undefined) return { problem: noSuchDeployment(name) };
     const [by, reason] = [printable(asked.by, 254), printable(asked.reason, 1000)];
-    registry.freeze(name, { by, reason, at: new Date().toISOString() });
+    const since = { by, reason, at: new Date().toISOString() };
+    try {
+      registry.freeze(name, since);
+    } catch (error) {
+      // A full disk is no reason to let it go on: all three are told, and the next start will not know of it.
+      await this.#tellAll(name, since);
+      const detail = `${name} is stopped but that could not be written (${describe(error)}): free space on the disk and freeze it again`;
+      return { problem: makeProblem(500, "not_on_disk", detail) };
+    }
     log.event("frozen", { deployment: name, by, why: reason });
     this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
     // At once, whatever else is under way: a thaw sees that it came too late.
@@ -115,13 +123,18 @@ export class Freezer {
   async #apply(name: string): Promise<FreezePlaces> {
     const frozen = this.#host.registry.frozen(name);
     if (frozen === undefined) return open;
-    const front = await this.#reach(name, "front", async () => markOpen(this.#host.places, name, false));
-    const broker = await this.#reach(name, "broker", () => this.#host.link.setFrozen(name, true, brokerMs));
-    const ledger = await this.#reach(name, "ledger", () => this.#tellLedger(name, "freeze", frozen, gateMs));
-    const places = { front, broker, ledger };
+    const places = await this.#tellAll(name, frozen);
     this.#places.set(name, places);
     this.#tellAgain(name, Object.values(places).includes(unreached));
     return places;
+  }
+
+  /** In this order: nothing new comes in, nothing leaves, nothing is let through. */
+  async #tellAll(name: string, since: FrozenSince): Promise<FreezePlaces> {
+    const front = await this.#reach(name, "front", async () => markOpen(this.#host.places, name, false));
+    const broker = await this.#reach(name, "broker", () => this.#host.link.setFrozen(name, true, brokerMs));
+    const ledger = await this.#reach(name, "ledger", () => this.#tellLedger(name, "freeze", since, gateMs));
+    return { front, broker, ledger };
   }
 
   #tellAgain(name: string, isNeeded: boolean): void {
@@ -163,7 +176,7 @@ export class Freezer {
       const end = isFrozen ? "it stays frozen" : "it was not frozen";
       return `${name} could not be thawed (${describe(error)}): ${end}; look at ambit status, and try again or deploy it again`;
     }
-    registry.thaw(name);
+    registry.thaw(name, by);
     markOpen(places, name, true);
     this.#places.delete(name);
     log.event("thawed", { deployment: name, by });

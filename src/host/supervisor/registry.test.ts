@@ -108,7 +108,18 @@ test("a freeze is on disk, keeps the words of the first, outlives releases and r
   again.setPinDue("alpha");
   again.setPinDue("beta");
   assert.deepEqual([again.isPinDue("alpha"), again.isPinDue("beta")], [true, false]);
-  again.thaw("alpha");
+  again.thaw("alpha", "ops");
+  again.thaw("alpha", "ops");
   assert.deepEqual([again.frozen("alpha"), again.isPinDue("alpha")], [undefined, false]);
+  const told = again.audit.page("alpha", 0).entries.map(({ entry }) => {
+    const { event, detail } = entry as { event: string; detail: { by?: string } };
+    return [event, detail.by ?? null];
+  });
+  assert.deepEqual(told, [
+    ["deployed", null],
+    ["frozen", "eve"],
+    ["deployed", null],
+    ["thawed", "ops"],
+  ]);
   again.close();
 });

@@ -143,8 +143,11 @@ export class Registry {
 
   /** Freezes a deployment for good, until it is thawed; of an earlier freeze the words stay. */
   freeze(name: string, { by, reason, at }: FrozenSince): void {
-    const query = "insert or ignore into frozen (name, who, why, since, pin_due) values (?, ?, ?, ?, 0)";
-    this.#db.prepare(query).run(name, by, reason, at);
+    this.audit.together(() => {
+      const query = "insert or ignore into frozen (name, who, why, since, pin_due) values (?, ?, ?, ?, 0)";
+      const { changes } = this.#db.prepare(query).run(name, by, reason, at);
+      if (changes === 1) this.audit.append(name, "frozen", { by, reason });
+    });
   }
 
   /** Who froze a deployment, why and when; undefined when it is not frozen. */
@@ -164,8 +167,11 @@ export class Registry {
     return this.#db.prepare("select 1 from frozen where name = ? and pin_due = 1").get(name) !== undefined;
   }
 
-  thaw(name: string): void {
-    this.#db.prepare("delete from frozen where name = ?").run(name);
+  thaw(name: string, by: string): void {
+    this.audit.together(() => {
+      const { changes } = this.#db.prepare("delete from frozen where name = ?").run(name);
+      if (changes === 1) this.audit.append(name, "thawed", { by });
+    });
   }
 
   readMeta(key: string): string | undefined {
