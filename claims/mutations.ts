@@ -134,7 +134,7 @@ export const mutations: readonly Mutation[] = [
     name: "a new release voids what was held",
     red: "a new release voids what was held under the old one, and what was approved of it counts no more",
     file: "src/gate/ledger.ts",
-    find: `const voided = this.#endAll(() => this.#calls.waiting(batch), "void");`,
+    find: `const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());`,
     replace: "const voided = 0;",
   },
   {

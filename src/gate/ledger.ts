@@ -1,5 +1,5 @@
-// Control `review`, `audit`, `workflow`: the one authority of a deployment. A Durable Object with the audit chain, every call and
-// its state, the pins and the release. A thread may ask as often as it likes: `admit` decides again from what the
+// Control `review`, `audit`, `workflow`: the one authority of a deployment. A Durable Object with the audit chain, every
+// call and its state, the pins and the release. A thread may ask as often as it likes: `admit` decides again from what the
 // Ledger itself holds, in one transaction, and gives each call one lease, once. A killed gate loses nothing: alarms
 // carry expiry and wake-ups, rows carry everything else.
 import { DurableObject } from "cloudflare:workers";
@@ -75,12 +75,8 @@ export class Ledger extends DurableObject<Env> {
     this.#messages = new Messages(sql, this.#chain, rates, this.#budget, () => this.#freeze.refusal());
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
-      ...{
-        uses: new UseStore(sql),
-        rates,
-        frozen: () => this.#freeze.why(),
-        overlay: openOverlay(this.#release, this.#pins),
-      },
+      ...{ uses: new UseStore(sql), rates, overlay: openOverlay(this.#release, this.#pins) },
+      frozen: () => this.#freeze.why(),
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
@@ -137,7 +133,7 @@ export class Ledger extends DurableObject<Env> {
       const before = this.#openedRelease();
       this.#pins.replaceAll(tools);
       if (before === this.#release.release) return;
-      const voided = this.#endAll(() => this.#calls.waiting(batch), "void");
+      const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());
       this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);
       this.#append("release_opened", { release: this.#release.release, before: before ?? null, voided });
     });
@@ -230,7 +226,8 @@ export class Ledger extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#armed = undefined;
     try {
-      this.#commit(() => this.#endAll(() => this.#calls.overdue(Date.now(), batch), "expire"));
+      const now = Date.now();
+      this.#commit(() => this.#review.endAll(() => this.#calls.overdue(now, batch), "expire", now));
     } catch (thrown) {
       // An alarm that throws is tried a few times and then forgotten, and the wake-ups with it.
       console.error(
@@ -241,15 +238,6 @@ export class Ledger extends DurableObject<Env> {
       );
     }
     await this.#deliverWakes();
-  }
-
-  #endAll(next: () => CallRow[], event: "expire" | "void"): number {
-    let count = 0;
-    for (let rows = next(); rows.length > 0; rows = next()) {
-      for (const row of rows) this.#review.end(row, event, Date.now());
-      count += rows.length;
-    }
-    return count;
   }
 
   /** Tells threads that a held call was decided, until each has written it down. */
@@ -271,13 +259,10 @@ export class Ledger extends DurableObject<Env> {
     void this.ctx.storage.setAlarm(due);
   }
 
-  /** Entries of a thread that say how an admitted call ended move that call along. */
   #ingest(thread: string, entries: readonly ThreadEntry[]): void {
     for (const body of this.#chain.appendReport(thread, entries)) {
       this.#budget.settle(thread, body, Date.now());
-      const event = endings[body.event];
-      const row = event && body.callId ? this.#calls.get(body.callId) : undefined;
-      if (event && row?.state === "executing" && row.thread === thread) this.#calls.move(row, event);
+      this.#review.conclude(thread, body);
     }
   }
 
@@ -303,9 +288,3 @@ export class Ledger extends DurableObject<Env> {
     }
   }
 }
-
-const endings: Readonly<Record<string, "succeed" | "fail" | "lose">> = {
-  call_done: "succeed",
-  call_failed: "fail",
-  call_unknown: "lose",
-};

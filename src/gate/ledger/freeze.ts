@@ -6,7 +6,7 @@ import type { Refusal } from "../../boundary.ts";
 import { printable } from "../../controls/manifest/printable.ts";
 import { frozenSince, type FrozenSince } from "../../controls/wire/freeze.ts";
 import type { AdmitAnswer, AdmitRequest } from "./admission.ts";
-import type { CallRow, CallStore } from "./call-store.ts";
+import type { CallStore } from "./call-store.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { Review, Unheard } from "./review.ts";
 
@@ -43,9 +43,7 @@ export class Freeze {
     const since = { ...asked, by: printable(asked.by, 254), reason: printable(asked.reason, 1000) };
     this.#sql.exec("insert or replace into meta values (?, ?)", key, JSON.stringify(since));
     this.#append("frozen", { by: since.by, reason: since.reason, since: since.at }, now);
-    for (let rows = this.#approved(); rows.length > 0; rows = this.#approved()) {
-      for (const row of rows) this.#review.end(row, "void", now);
-    }
+    this.#review.endAll(() => this.#calls.inState("approved"), "void", now);
   }
 
   /** Thaws; again is fine and changes nothing. */
@@ -77,11 +75,6 @@ export class Freeze {
     const row = this.read() ? this.#calls.get(callId) : undefined;
     if (row?.state !== "held" || row.thread !== thread || row.expires <= now) return undefined;
     return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
-  }
-
-  /** As many as one answer holds: each comes with all its arguments. */
-  #approved(): CallRow[] {
-    return this.#calls.inState("approved");
   }
 
   #append(event: string, detail: Parameters<ChainStore["append"]>[0]["detail"], now: number): void {

@@ -28,6 +28,12 @@ export interface Unheard {
   readonly field?: string | undefined;
 }
 
+const endings: Readonly<Record<string, "succeed" | "fail" | "lose">> = {
+  call_done: "succeed",
+  call_failed: "fail",
+  call_unknown: "lose",
+};
+
 export class Review {
   readonly #chain: ChainStore;
   readonly #calls: CallStore;
@@ -62,6 +68,23 @@ export class Review {
     const next = this.#calls.move(row, event);
     this.#calls.addWake(row.callId, now);
     this.record(`call_${next}`, row, { ...this.#approvalsOf(row), actionHash: row.actionHash }, now);
+  }
+
+  /** Ends all calls that `next` gives, in its portions, and says how many; it must give them no second time. */
+  endAll(next: () => CallRow[], event: "expire" | "void", now: number): number {
+    let count = 0;
+    for (let rows = next(); rows.length > 0; rows = next()) {
+      for (const row of rows) this.end(row, event, now);
+      count += rows.length;
+    }
+    return count;
+  }
+
+  /** An entry of a thread that says how an admitted call ended moves that call along. */
+  conclude(thread: string, body: EntryBody): void {
+    const event = endings[body.event];
+    const row = event && body.callId ? this.#calls.get(body.callId) : undefined;
+    if (event && row?.state === "executing" && row.thread === thread) this.#calls.move(row, event);
   }
 
   /** Why an approved call may not run after all: too few of those who approved it may. */
