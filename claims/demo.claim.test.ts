@@ -11,7 +11,7 @@ import { freshState } from "./fresh-state.ts";
 const names = [
   ...["honest-invoice", "poisoned-invoice", "denied", "approval-replayed", "arguments-changed", "approval-expired"],
   ...["two-person", "unknown-tool", "over-limit", "changed-tool", "unlisted-sender"],
-  ...["rate-limited", "forged-history", "rolled-back"],
+  ...["rate-limited", "forged-history", "rolled-back", "frozen"],
 ];
 const state = freshState();
 let results: SceneResult[] = [];

@@ -1,6 +1,7 @@
 // The demo's scenes, in the order in which they are played, under headings in plain words.
 import type { Scene } from "./demo-scene.ts";
 import { approvalExpired, approvalReplayed, argumentsChanged, denied } from "./demo-scenes/approvals.ts";
+import { frozen } from "./demo-scenes/frozen.ts";
 import { honestInvoice, poisonedInvoice } from "./demo-scenes/invoices.ts";
 import { forgedHistory } from "./demo-scenes/messages.ts";
 import { rolledBack } from "./demo-scenes/releases.ts";
@@ -21,5 +22,5 @@ export const sceneGroups: readonly SceneGroup[] = [
   },
   { heading: "What the agent cannot do at all", scenes: [unknownTool, overLimit, changedTool] },
   { heading: "What comes in", scenes: [unlistedSender, rateLimited, forgedHistory] },
-  { heading: "What the operator takes back", scenes: [rolledBack] },
+  { heading: "What the operator can take back", scenes: [rolledBack, frozen] },
 ];
