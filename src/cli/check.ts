@@ -1,5 +1,6 @@
 // `./ambit check FILE`: is the file well formed, and what would its agent be able to read, change and expose?
 import { summarizeAuthority, type AuthoritySummary } from "../controls/manifest/summary.ts";
+import type { Release } from "../controls/manifest/release.ts";
 import { readLine } from "./arguments.ts";
 import { loadRelease } from "./load-release.ts";
 import { observeWarning, red } from "./paint.ts";
@@ -8,18 +9,25 @@ export async function runCheck(args: string[]): Promise<number> {
   const line = readLine(args, "check FILE [--json]", {}, [1, 1]);
   const file = line.words[0] ?? "";
   const { release, warnings } = loadRelease(file);
+  const policy = await describePolicy(release);
   const summary = summarizeAuthority(release.manifest);
   if (line.has("json")) {
-    console.log(JSON.stringify({ file, release: release.release, ...summary, warnings }));
+    console.log(JSON.stringify({ file, release: release.release, ...summary, warnings, policy }));
     return 0;
   }
   console.log(renderSummary(summary));
   for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
+  for (const text of policy) console.log(text);
   console.log(`\n${file} is well formed. Release ${release.release.slice(0, 12)}`);
   return 0;
 }
 
 type Section = [title: string, items: readonly string[]];
+
+/** What there is to say of a release's policies; throws CommandError when they are at fault. Cedar is loaded only for them. */
+export async function describePolicy(release: Release): Promise<string[]> {
+  return release.policy === null ? [] : (await import("./cedar.ts")).checkPolicyFile(release);
+}
 
 /** The summary as people read it. */
 export function renderSummary(summary: AuthoritySummary): string {

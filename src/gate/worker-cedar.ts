@@ -10,9 +10,10 @@ import {
 } from "@cedar-policy/cedar-wasm/web";
 // A module of the engine's: it is embedded beside this program and compiled with it.
 import cedarWasm from "./cedar.wasm";
-import { useCedar } from "./ledger/policy-overlay.ts";
+import { openReader } from "./ledger/cedar-reader.ts";
+import { useReader } from "./ledger/policy-overlay.ts";
 
 export { default, Ledger, Thread } from "./worker.ts";
 
 initSync({ module: cedarWasm });
-useCedar({ validate, policyToJson, preparsePolicySet, preparseSchema, statefulIsAuthorized });
+useReader(openReader({ validate, policyToJson, preparsePolicySet, preparseSchema, statefulIsAuthorized }));

@@ -105,12 +105,15 @@ function validate(
   const staticPolicies = Object.fromEntries(policies.map((policy) => [policy.key, policy.text]));
   const answer = api.validate({ schema, policies: { staticPolicies } });
   if (answer.type === "failure") return [faultAt(text, text, 0, answer.errors[0])];
+  const { validationErrors, validationWarnings } = answer;
+  const isFaulty = (policyId: string) => validationErrors.some((fault) => fault.policyId === policyId);
   // A warning is a policy that never applies, or a text that reads as another one: both are what somebody wants to hide.
-  const faults = [...answer.validationErrors, ...answer.validationWarnings].flatMap(({ policyId, error }) => {
+  const warnings = validationWarnings.filter(({ policyId }) => !isFaulty(policyId));
+  const faults = [...validationErrors, ...warnings].flatMap(({ policyId, error }) => {
     const policy = policies.find(({ key }) => key === policyId);
     return policy ? [faultAt(text, policy.text, policy.offset, error)] : [];
   });
-  return faults.sort((a, b) => a.line - b.line);
+  return faults.sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function uselessPermit(text: string, { offset, text: own }: CedarPolicy): PolicyFinding {

@@ -98,7 +98,7 @@ export class Admission {
       ...{ frozen: frozen(), contract, schema: tool?.checker, overlay },
       ...{ mode: release.manifest.mode, unattended: release.manifest.unattended },
       isAbsent: pins.get(where.server, where.tool)?.state === "absent",
-      used: uses.used({ callId, thread, turn, user, ...where }, contract, now),
+      used: uses.used({ callId, thread, turn, user, ...where }, contract, now, overlay !== undefined),
       place: { user, thread, turn, channel: thread.slice(0, thread.indexOf(":")) },
       approvals: row && row.state !== "held" ? review.approvers(row) : null,
     });

@@ -62,12 +62,15 @@ export class UseStore {
     }
   }
 
-  /** What bounds of `contract` are used up by, the call itself not counted; what has no bound is not looked up. */
-  used(place: UsePlace, contract: Contract | undefined, now: number): Used {
+  /**
+   * What bounds of `contract` are used up by, the call itself not counted. What has no bound is not looked up, but the counts
+   * of calls when an overlay may ask for them.
+   */
+  used(place: UsePlace, contract: Contract | undefined, now: number, countsAll = false): Used {
     const sums = new Map<string, Figures>();
     if (!contract) return { calls: nothing, sums };
     for (const [name, total] of Object.entries(contract.total)) sums.set(name, this.#figures(place, name, total, now));
-    return { calls: this.#figures(place, "", contract.max, now), sums };
+    return { calls: this.#figures(place, "", countsAll ? nothing : contract.max, now), sums };
   }
 
   #figures(place: UsePlace, argument: string, bounds: Readonly<Record<string, unknown>>, now: number): Figures {

@@ -42,7 +42,7 @@ export async function bundle(entry: string, kind: BundleKind, root: string = pro
     platform: kind === "worker" ? "neutral" : "node",
     mainFields: ["module", "main"],
     conditions: kind === "worker" ? ["workerd", "worker", "browser"] : ["node"],
-    external: kind === "worker" ? ["cloudflare:*", "node:*"] : [],
+    external: kind === "worker" ? ["cloudflare:*", "node:*", "./cedar.wasm"] : [],
     banner: kind === "node" ? { js: requireBanner } : {},
     define: kind === "worker" ? { "process.env.NODE_ENV": '"production"' } : {},
     // Names of modules stand in the output: they must not depend on where a linked node_modules really is.

@@ -111,6 +111,7 @@ async function tryRelease(host: Host, row: DeploymentRow & { readonly release: R
   const gate = new Gate(host.gateHost, row, row.release, false);
   let pinning = false;
   try {
+    await host.gateHost.cedar.prepare(row.release);
     await host.gates.get(row.name)?.part.stop();
     host.startGate(gate);
     await Promise.all([host.openDoor(gate), gate.part.ready()]);

@@ -6,6 +6,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import type { CedarProgram } from "./cedar-program.ts";
 import { makeGroup, type Group, type GroupParents } from "./cgroups.ts";
 import { makeGateFolders, writeGroupFile } from "./folders.ts";
 import { launchWithListener } from "./launch.ts";
@@ -27,6 +28,7 @@ export interface GateHost {
   readonly places: Places;
   readonly ids: HostIds;
   readonly programs: Pick<Programs, "workerd" | "gate">;
+  readonly cedar: CedarProgram;
   /** Shared libraries of workerd. */
   readonly libraries: readonly string[];
   readonly groups: GroupParents;
@@ -177,6 +179,7 @@ export class Gate {
 
   #sandbox(): string[] {
     const { programs, libraries } = this.#host;
+    const cedar = this.#host.cedar.find(this.release);
     const same = (path: string): Mount => ({ from: path, to: path });
     const config = (file: string, to: string): Mount => ({ from: join(this.places.config, file), to });
     return buildSandboxArgv({
@@ -184,7 +187,8 @@ export class Gate {
       readOnly: [
         ...libraries.map(same),
         { from: programs.workerd, to: inside.workerd },
-        { from: programs.gate, to: inside.program },
+        { from: cedar?.gate ?? programs.gate, to: inside.program },
+        ...(cedar ? [{ from: cedar.wasm, to: inside.cedar }] : []),
         config(configFile(process.pid), inside.config),
         config("release.json", inside.release),
         config("tokens.json", inside.tokens),
@@ -205,7 +209,7 @@ export class Gate {
     ];
     const write = (file: string, text: string): void =>
       writeGroupFile(join(this.places.config, file), text, this.#host.ids, this.#row.uid);
-    write(configFile(process.pid), buildGateConfig(this.name));
+    write(configFile(process.pid), buildGateConfig(this.name, this.release.policy !== null));
     write("release.json", JSON.stringify(this.release));
     write("tokens.json", JSON.stringify(tokens));
   }

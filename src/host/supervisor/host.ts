@@ -7,6 +7,7 @@ import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
+import type { CedarProgram } from "./cedar-program.ts";
 import type { GroupParents } from "./cgroups.ts";
 import { makeGateFolders, markOpen, removeGateFolders, removeRunFolder } from "./folders.ts";
 import { Freezer } from "./freeze.ts";
@@ -36,6 +37,7 @@ export interface Opened {
   readonly registry: Registry;
   readonly groups: GroupParents;
   readonly programs: Programs;
+  readonly cedar: CedarProgram;
   /** Shared libraries of workerd. */
   readonly libraries: readonly string[];
   readonly listen: Listen;
@@ -68,7 +70,7 @@ export class Host {
   #stopping = false;
 
   constructor(opened: Opened) {
-    const { places, ids, registry, groups, programs, libraries, listen, log } = opened;
+    const { places, ids, registry, groups, programs, cedar, libraries, listen, log } = opened;
     this.places = places;
     this.ids = ids;
     this.registry = registry;
@@ -93,7 +95,7 @@ export class Host {
     const slots = new Slots(Math.max(2, availableParallelism()));
     this.freezer = new Freezer(this);
     const onGateReady = (name: string): void => this.freezer.onReady(name);
-    this.gateHost = { places, ids, programs, libraries, groups, log: log, slots, onWeaker, onGateReady };
+    this.gateHost = { places, ids, programs, cedar, libraries, groups, log: log, slots, onWeaker, onGateReady };
     this.#broker = new Part(
       brokerPart(places, ids, programs, () => this.#tellBroker()),
       log,
@@ -118,7 +120,9 @@ export class Host {
         );
         continue;
       }
-      this.startGate(new Gate(this.gateHost, row, row.release, true));
+      const fault = this.gateHost.cedar.faultOf(row.release);
+      if (fault === undefined) this.startGate(new Gate(this.gateHost, row, row.release, true));
+      else this.#weaker.set(row.name, `${row.name} does not run: ${fault}`);
     }
     this.#tellAll("started");
     try {

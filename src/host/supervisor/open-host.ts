@@ -6,12 +6,13 @@ import { z } from "zod";
 import { findGroupParents, sweepGroups, type GroupParents } from "./cgroups.ts";
 import { makeHostFolders, makeStateFolder, removeRunFolder } from "./folders.ts";
 import { Host } from "./host.ts";
+import { CedarProgram } from "./cedar-program.ts";
 import { findLibraries } from "./libraries.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { requireSandbox, requireTools } from "./machine.ts";
 import { findPlaces, requireSocketPaths, type Places } from "./places.ts";
-import type { Programs } from "./programs.ts";
+import { bringCedar, type Programs } from "./programs.ts";
 import { reapEarlier } from "./reaper.ts";
 import { openRegistry, type Registry } from "./registry.ts";
 import { claimIds, shareOneId, type HostIds } from "./user-ids.ts";
@@ -72,10 +73,13 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const groups = findGroupParents(places.id);
     await takeOver(places, ids, groups);
     const programs = await options.bring(places.programs);
+    const cedar = new CedarProgram(() => bringCedar(places.programs, programs.gate));
+    // Made again only when its sources have changed; what fails is said of the deployments that need it.
+    for (const { release } of registry.list()) if (release) await cedar.prepare(release).catch(() => undefined);
     const libraries = findLibraries(programs.workerd);
     requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
     const { listen, log } = options;
-    return new Host({ places, ids, registry, groups, programs, libraries, listen, log });
+    return new Host({ places, ids, registry, groups, programs, cedar, libraries, listen, log });
   } catch (error) {
     removeRunFolder(places);
     registry.close();

@@ -17,7 +17,7 @@ import { after, test } from "node:test";
 import { bundle, projectRoot } from "./bundle.ts";
 import { findOutput, hashText, indexFile, makeRow } from "./bundle-index.ts";
 import { findLibraries, parseLibraries } from "./libraries.ts";
-import { bringPrograms, placeBinary, placeText } from "./programs.ts";
+import { bringCedar, bringPrograms, placeBinary, placeText } from "./programs.ts";
 import { StartRefused } from "./start-refused.ts";
 
 const scratch = mkdtempSync("/tmp/ambit-programs-");
@@ -73,6 +73,20 @@ test("a remembered bundle that was changed where it stands is made again", async
   writeFileSync(gate, `${text}// more`);
   assert.equal((await bringPrograms(folder, parts)).gate, gate);
   assert.ok(readFileSync(gate, "utf8") === text);
+});
+
+test("the plain gate has no Cedar in it; the other one comes when asked for, of the same sources, and stays", async () => {
+  const folder = fresh();
+  const { gate } = await bringPrograms(folder);
+  assert.doesNotMatch(readFileSync(gate, "utf8"), /preparsePolicySet|cedar-|cedar_wasm|cedar\.wasm/);
+  const cedar = await bringCedar(folder, gate);
+  assert.match(readFileSync(cedar.gate, "utf8"), /from "\.\/cedar\.wasm"/);
+  assert.equal(readFileSync(cedar.wasm).subarray(0, 4).toString("latin1"), "\0asm");
+  for (const path of Object.values(cedar)) assert.equal(statSync(path).mode & 0o026, 0o004, path);
+  await bringPrograms(folder);
+  assert.ok(existsSync(cedar.gate));
+  assert.deepEqual(await bringCedar(folder, gate), cedar);
+  await assert.rejects(bringCedar(folder, `${gate}x`), /sources of Ambit have changed/);
 });
 
 test("every user may read the programs and nobody but the owner may write them", async () => {

@@ -27,6 +27,13 @@ export interface Programs {
   readonly front: string;
 }
 
+/** What the gate of a deployment with a policy file runs in place of `gate`. */
+export interface CedarPrograms {
+  readonly gate: string;
+  /** WebAssembly of the Cedar package. */
+  readonly wasm: string;
+}
+
 /** Entry points, relative to the root of the sources. */
 export type Entries = Readonly<Record<"gate" | "broker" | "front", string>>;
 
@@ -35,6 +42,8 @@ const entries: Entries = {
   broker: "src/host/broker/main.ts",
   front: "src/host/front/main.ts",
 };
+
+const cedarEntry = "src/gate/worker-cedar.ts";
 
 const lockSchema = z.object({
   packages: z.record(z.string(), z.object({ version: z.string().optional(), integrity: z.string().optional() })),
@@ -51,8 +60,12 @@ function place(folder: string, whole: () => boolean, fill: (temporary: string) =
   renameSync(temporary, folder);
 }
 
+function folderName(hash: string): string {
+  return hash.slice(0, 16);
+}
+
 function pathOf(programs: string, file: string, hash: string): string {
-  return join(programs, hash.slice(0, 16), file);
+  return join(programs, folderName(hash), file);
 }
 
 /** Puts one file under the hash of its text. Returns its path. */
@@ -107,8 +120,9 @@ export function placeBinary(programs: string, spec: string, file: string, root: 
 }
 
 /** Removes what this start does not need: older versions and folders a kill left half-written. */
-function removeOthers(programs: string, keep: readonly string[]): void {
-  const kept = new Set([indexFile, ...keep.map((path) => basename(dirname(path)))]);
+function removeOthers(programs: string, index: BundleIndex, keep: readonly string[]): void {
+  const known = Object.values(index).map(({ output }) => folderName(output));
+  const kept = new Set([indexFile, ...known, ...keep.map((path) => basename(dirname(path)))]);
   for (const name of readdirSync(programs)) {
     if (!kept.has(name)) rmSync(join(programs, name), { recursive: true, force: true });
   }
@@ -154,6 +168,23 @@ export async function bringPrograms(folder: string, from: Entries = entries): Pr
   const workerd = placeBinary(folder, `@cloudflare/workerd-linux-${arch === "x64" ? "64" : arch}`, "bin/workerd");
   const programs = { node, workerd, gate, broker, front };
   writeIndex(folder, index);
-  removeOthers(folder, Object.values(programs));
+  removeOthers(folder, index, Object.values(programs));
   return programs;
+}
+
+/**
+ * Brings the gate with Cedar in it, when the first deployment needs it: most hosts have none. It must be of the sources that
+ * `running`, the gate without Cedar, was made of.
+ */
+export async function bringCedar(folder: string, running: string): Promise<CedarPrograms> {
+  const index = readIndex(folder);
+  const [plain, gate] = await Promise.all([
+    bringText(folder, index, entries.gate, "worker", "gate.js"),
+    bringText(folder, index, cedarEntry, "worker", "gate.js"),
+  ]).finally(endBundling);
+  if (plain !== running)
+    throw new StartRefused("the sources of Ambit have changed since it was started: start it again");
+  const wasm = placeBinary(folder, "@cedar-policy/cedar-wasm", "web/cedar_wasm_bg.wasm");
+  writeIndex(folder, index);
+  return { gate, wasm };
 }

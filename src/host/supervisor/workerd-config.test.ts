@@ -15,7 +15,7 @@ const workerd = join(projectRoot, `node_modules/@cloudflare/workerd-linux-${cpu}
 /** What workerd makes of a configuration, in its binary form. */
 function compile(config: string): Buffer {
   writeFileSync(join(scratch, "gate.capnp"), config);
-  for (const file of ["gate.js", "release.json", "tokens.json"])
+  for (const file of ["gate.js", "cedar.wasm", "release.json", "tokens.json"])
     writeFileSync(join(scratch, file), `content of ${file}`);
   return execFileSync(workerd, ["compile", "--config-only", "gate.capnp"], {
     cwd: scratch,
@@ -24,7 +24,7 @@ function compile(config: string): Buffer {
 }
 
 test("workerd reads the configuration with all three files in it", () => {
-  const binary = compile(buildGateConfig("payables-clerk"));
+  const binary = compile(buildGateConfig("payables-clerk", false));
   for (const word of [
     "payables-clerk-Thread",
     "payables-clerk-Ledger",
@@ -36,9 +36,14 @@ test("workerd reads the configuration with all three files in it", () => {
   }
 });
 
+test("only a gate with Cedar has the wasm in its configuration", () => {
+  assert.ok(!compile(buildGateConfig("payables-clerk", false)).includes("cedar"));
+  assert.ok(compile(buildGateConfig("payables-clerk", true)).includes("content of cedar.wasm"));
+});
+
 test("a name cannot leave its quotes, whatever is in it", () => {
   const evil = `x", enableSql = true), (className = "Evil", uniqueKey = "y`;
-  const binary = compile(buildGateConfig(evil));
+  const binary = compile(buildGateConfig(evil, true));
   assert.ok(binary.includes(`${evil}-Thread`));
   assert.ok(!binary.includes(Buffer.concat([Buffer.from("Evil"), Buffer.from([0])])));
 });

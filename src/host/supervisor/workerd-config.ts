@@ -6,6 +6,7 @@
 export const inside = {
   workerd: "/gate/workerd",
   program: "/gate/gate.js",
+  cedar: "/gate/cedar.wasm",
   config: "/gate/gate.capnp",
   release: "/gate/release.json",
   tokens: "/gate/tokens.json",
@@ -33,14 +34,18 @@ export function quote(text: string): string {
   return `"${text.replace(/["\\\x00-\x1f\x7f]/g, escape)}"`;
 }
 
-/** Configuration text of one gate. Object ids derive from the unique keys: losing the name would orphan all data. */
-export function buildGateConfig(name: string): string {
+/**
+ * Configuration text of one gate. Object ids derive from the unique keys: losing the name would orphan all data. Only a gate
+ * `withCedar` has the wasm in it, which takes memory.
+ */
+export function buildGateConfig(name: string, withCedar: boolean): string {
+  const cedar = withCedar ? `, (name = "cedar.wasm", wasm = embed "cedar.wasm")` : "";
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   v8Flags = ["--max-old-space-size=${heapMegabytes}"],
   services = [
     (name = "gate", worker = (
-      modules = [(name = "gate.js", esModule = embed "gate.js")],
+      modules = [(name = "gate.js", esModule = embed "gate.js")${cedar}],
       compatibilityDate = ${quote(compatibilityDate)},
       compatibilityFlags = ["nodejs_compat_do_not_populate_process_env"],
       bindings = [
