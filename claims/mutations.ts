@@ -22,6 +22,7 @@ const runtime = { control: "runtime", claim: "claims/runtime.claim.test.ts" } as
 const schemas = { control: "schemas", claim: "claims/schemas.claim.test.ts" } as const;
 const review = { control: "review", claim: "claims/review.claim.test.ts" } as const;
 const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
+const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -224,5 +225,29 @@ export const mutations: readonly Mutation[] = [
     file: "src/gate/channels/api.ts",
     find: "=> decideSender(user, users, channel, groups));",
     replace: `=> decideSender("amy", users, channel, groups));`,
+  },
+  {
+    ...workflow,
+    name: "the freeze of the front",
+    red: "frozen at the front alone: nobody reaches it, and its gate is not asked",
+    file: "src/host/front/frozen.ts",
+    find: "?.isFile() !== true;",
+    replace: "?.isFile() === null;",
+  },
+  {
+    ...workflow,
+    name: "the freeze of the broker",
+    red: "frozen at the broker alone: a gate that ignores the freeze gets nothing out, and heads and outcomes are still told",
+    file: "src/host/broker/deployment.ts",
+    find: "  isFrozen = false;",
+    replace: "  get isFrozen(): boolean {\n    return false;\n  }\n  set isFrozen(_: boolean) {}",
+  },
+  {
+    ...workflow,
+    name: "the freeze of the Ledger",
+    red: "frozen at the Ledger alone: no message is taken, nobody can approve, and what was held can still be denied",
+    file: "src/gate/ledger/freeze.ts",
+    find: 'return row ? frozenSince.parse(JSON.parse(String(row["value"]))) : null;',
+    replace: "return row === null ? frozenSince.parse(row) : null;",
   },
 ];

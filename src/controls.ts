@@ -158,9 +158,9 @@ export const controls: readonly Control[] = [
     id: "workflow",
     claim:
       "Intent is fixed before untrusted text is read; counts, amounts and destinations have limits; one switch freezes a deployment.",
-    rooms: ["src/controls/intent", "src/gate/ledger"],
-    claimTest: null,
-    state: "not built",
+    rooms: ["src/controls/intent", "src/gate/ledger", "src/host"],
+    claimTest: "claims/workflow.claim.test.ts",
+    state: "first form",
     note: "Limits on amounts and calls come with tool contracts; a freeze stops front, broker and Ledger, each alone; intent is missing.",
   },
   {
