@@ -22,7 +22,7 @@ export async function runDemo(args: string[]): Promise<number> {
   const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
   const name = model ? model.name : "scripted-demo, a script that obeys any text";
-  say(`Ambit demo: a payables clerk. Model: ${name}.`);
+  say(fold(`Ambit demo: a payables clerk. Model: ${name}.`, ""));
   say("What happened is read from the files of the ERP and of the model.");
   const own = line.text("state");
   if (own === undefined) await clearDemoState();

@@ -48,7 +48,7 @@ export const poisonedInvoice: Scene = {
       for (const call of await heldCalls(stage.clerk, turn)) {
         say(`Held: ${describe(call)}. ${approver} denies it.`);
         asked.push(`${call.tool} to ${String(call.arguments["iban"] ?? call.arguments["to"])}`);
-        await decide(stage.clerk, call, "deny", { note: "not the account we know" });
+        await decide(stage.clerk, call, "deny");
       }
       turn = await afterDecision(stage.clerk, turn);
     }

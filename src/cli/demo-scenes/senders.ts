@@ -52,7 +52,9 @@ export const rateLimited: Scene = {
     for (const n of [1, 2, 3]) answers.push((await clerk.client.say(question(n))).state);
     const { status, headers, body } = await clerk.client.post({ user: amy, text: question(4) });
     const seconds = Number(headers.get("retry-after"));
-    say(`${clerk.name}: ${describeEdits(edits)}. Amy sends four messages in a row. Three are answered.`);
+    say(
+      `${clerk.name} has a file of its own: ${describeEdits(edits)}. Amy sends four messages in a row. Three are answered.`,
+    );
     say(`The fourth: ${status}, ${refusalOf(body)}, Retry-After: ${seconds} s. Ben, meanwhile, is served.`);
     const other = await clerk.as("ben@acme.example").say(question(5));
     const reached = [...new Set(stage.asked().slice(before))].map((text) => / (\d)\.$/.exec(text)?.[1] ?? text);

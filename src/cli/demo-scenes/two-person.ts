@@ -30,7 +30,9 @@ export const twoPerson: Scene = {
     const call = await heldCall(clerk, turn);
     const approve = (by: string) => decide(clerk, call, "approve", { by });
     const own = await approve(amy);
-    say(`${clerk.name}: ${describeEdits(edits)}. Amy asks for ${euros(cents)} and approves it herself: ${own}.`);
+    say(
+      `${clerk.name} has a file of its own: ${describeEdits(edits)}. Amy asks for ${euros(cents)} and approves it herself: ${own}.`,
+    );
     const first = await approve(approver);
     const again = await approve(approver);
     const spelled = await approve(approver.toUpperCase());
