@@ -1,7 +1,7 @@
 // `./ambit demo`: the payables clerk from its first message to the last line in the ERP's file, then it stays up to be
 // tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { askControl } from "./control.ts";
@@ -110,8 +110,8 @@ function realModel(line: Line): RealModel | undefined {
 }
 
 /** The demo's own state folder: programs are kept between demos, everything else is the last demo's. */
-const { uid, homedir } = userInfo();
-const demoState = uid === 0 ? "/var/lib/ambit-demo" : join(homedir || tmpdir(), ".local/state/ambit-demo");
+const home = process.env["HOME"] || tmpdir();
+const demoState = process.getuid?.() === 0 ? "/var/lib/ambit-demo" : join(home, ".local/state/ambit-demo");
 
 /** Every demo starts from the first day; refuses while another demo runs here. */
 async function clearDemoState(): Promise<void> {
