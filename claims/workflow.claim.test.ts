@@ -1,4 +1,4 @@
-// Control `workflow`, first form. One switch freezes a deployment, in three places of which each is enough alone: so each test
+// Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three places of which each is enough alone: so each test
 // opens the other two behind the supervisor's back and asks for everything that a gate, its model or its users could want.
 import { strict as assert } from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
@@ -8,10 +8,12 @@ import { askControl } from "../src/cli/control.ts";
 import { findGatePlaces } from "../src/host/supervisor/places.ts";
 import * as stand from "./freeze-stage.ts";
 import { readNotes } from "./notes-stage.ts";
+import { closeBounds } from "./workflow-bounds.ts";
 
 const { ambit, name, note, places } = stand;
 
 after(stand.close);
+after(closeBounds);
 
 test("works at all: what is not frozen answers and acts, and does again after a freeze and a thaw", async () => {
   const small = await stand.open();

@@ -5,6 +5,7 @@ import { closest } from "../../controls/manifest/closest.ts";
 import { printable } from "../../controls/manifest/printable.ts";
 import type { Contract } from "../../controls/manifest/schema.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import { isWindow } from "../../controls/policy/used.ts";
 import { parseToolSchema } from "../../controls/policy/tool-schema.ts";
 import type { SeenTool } from "../ledger/pin-store.ts";
 import { isRefusal } from "./catalog.ts";
@@ -62,7 +63,7 @@ function pickTool(field: string, tool: string, contract: Contract, offered: Offe
   const schema = parseToolSchema(found.schema, tool);
   if (isRefusal(schema)) return { ...schema, field };
   const spoken = [...contract.authority, ...contract.payload, ...Object.keys(contract.bind)];
-  const bounded = Object.keys(contract.max).filter((key) => key !== "per_day");
+  const bounded = [contract.max, contract.total, contract.only].flatMap(Object.keys).filter((key) => !isWindow(key));
   const missing = [...spoken, ...bounded].find((name) => !schema.properties.includes(name));
   if (missing === undefined) return found;
   const takes =
