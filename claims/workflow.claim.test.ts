@@ -1,5 +1,6 @@
-// Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three places of which each is enough alone: so each test
-// opens the other two behind the supervisor's back and asks for everything that a gate, its model or its users could want.
+// Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three
+// places of which each is enough alone: so each test opens the other two behind the supervisor's back and asks for
+// everything that a gate, its model or its users could want.
 import { strict as assert } from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";

@@ -158,10 +158,10 @@ export const controls: readonly Control[] = [
     id: "workflow",
     claim:
       "Intent is fixed before untrusted text is read; counts, amounts and destinations have limits; one switch freezes a deployment.",
-    rooms: ["src/controls/intent", "src/gate/ledger", "src/host"],
+    rooms: ["src/controls/policy", "src/controls/intent", "src/gate/ledger", "src/host"],
     claimTest: "claims/workflow.claim.test.ts",
     state: "first form",
-    note: "Limits on amounts and calls come with tool contracts; a freeze stops front, broker and Ledger, each alone; intent is missing.",
+    note: "Amounts, values, counts and sums are bounded per turn, user and day; unsafe combinations do not deploy; a freeze stops front, broker and Ledger, each alone; intent is missing.",
   },
   {
     id: "probes",
