@@ -44,6 +44,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "see pinned tools, accept a changed one",
     run: async (args) => (await import("./tools.ts")).runTools(args),
   },
+  audit: {
+    help: "take out the audit chains, or verify them",
+    run: async (args) => (await import("./audit.ts")).runAudit(args),
+  },
   secrets: {
     help: "give the broker a credential",
     run: async (args) => (await import("./secrets.ts")).runSecrets(args),

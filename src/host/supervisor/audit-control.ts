@@ -9,9 +9,12 @@ import { makeProblem } from "./problem.ts";
 
 type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
 
-/** `GET /v1/deployments/<name>/audit` */
+/** `GET /v1/deployments/<name>/audit`: asked before an export, so what is new is signed first. */
 export function getKey(host: Host): Promise<Outcome> {
-  return answer(async () => ({ key: await host.chains.key() }));
+  return answer(async () => {
+    await host.witnessNow();
+    return { key: await host.chains.key() };
+  });
 }
 
 /** `GET /v1/deployments/<name>/audit/<writer>?after=N` */

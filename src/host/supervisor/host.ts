@@ -137,6 +137,11 @@ export class Host {
     }
   }
 
+  /** Has signed what is new on the chains of admin, broker and front. */
+  witnessNow(): Promise<void> {
+    return this.#witness.round();
+  }
+
   /** A deploy succeeded: what was said of the release before is over. */
   forgetWeaker(name: string): void {
     this.#weaker.delete(name);
