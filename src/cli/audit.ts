@@ -61,20 +61,28 @@ async function verifyLive(line: Line, name: string): Promise<number> {
 }
 
 /** Verifies an export without asking anybody. */
-export async function verifyFile(path: string, key: string | undefined): Promise<Verdict> {
-  const verifier = new ExportVerifier({ key, isSigned });
-  let held: Buffer = Buffer.alloc(0);
+async function verifyFile(path: string, key: string | undefined): Promise<Verdict> {
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      for (let end = held.indexOf(10); end >= 0; end = held.indexOf(10)) {
-        verifier.push(held.subarray(0, end));
-        held = held.subarray(end + 1);
-      }
-      if (held.length > maxLineBytes) break;
-    }
+    return await verifyChunks(createReadStream(path) as AsyncIterable<Buffer>, key);
   } catch (error) {
     throw new CommandError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** The same of a file that comes in pieces; `key` is the broker's, when it is known. */
+export async function verifyChunks(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  key: string | undefined,
+): Promise<Verdict> {
+  const verifier = new ExportVerifier({ key, isSigned });
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    for (let end = held.indexOf(10); end >= 0; end = held.indexOf(10)) {
+      verifier.push(held.subarray(0, end));
+      held = held.subarray(end + 1);
+    }
+    if (held.length > maxLineBytes) break;
   }
   return verifier.end(held);
 }

@@ -56,20 +56,32 @@ export class ExportVerifier {
     this.#line += 1;
     try {
       const value = readLine(bytes, this.#line);
-      if (this.#fault === undefined) this.#take(value);
-      else this.#fault.lookAt(value, this.#standings());
+      if (this.#fault === undefined) this.#try(value);
+      this.#fault?.lookAt(value, this.#standings());
     } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      this.#fault ??= thrown;
+      this.#keep(thrown);
     }
     if (this.#fault === undefined && this.#seal === undefined) this.#hash.update(bytes).update("\n");
+  }
+
+  #try(value: ExportLine): void {
+    try {
+      this.#take(value);
+    } catch (thrown) {
+      this.#keep(thrown);
+    }
+  }
+
+  #keep(thrown: unknown): void {
+    if (!(thrown instanceof Fault)) throw thrown;
+    this.#fault ??= thrown;
   }
 
   /** @param rest bytes after the last line end */
   end(rest: Uint8Array): Verdict {
     const fault = this.#fault ?? this.#faultAtEnd(rest);
     if (fault !== undefined || this.#header === undefined || this.#seal === undefined)
-      return { ok: false, fault: fault ?? new Fault("seal_missing", { line: this.#line }, "there is no line at all") };
+      return { ok: false, fault: fault ?? new Fault("seal_missing", { line: 1 }, "there is no line at all") };
     const { deployment, exported, key, chains: start } = this.#header;
     const { chains: end, witness } = this.#seal;
     const report = (writer: Writer): [Writer, ChainReport] => {
@@ -142,11 +154,11 @@ export class ExportVerifier {
   #takeSeal(seal: Seal): void {
     const { signature, ...signed } = seal;
     this.#requireKey(seal.key, {});
-    if (seal.deployment !== this.#header?.deployment || seal.exported !== this.#header.exported)
-      throw this.#wrong("other_chain", "the seal is of another export");
     for (const walk of this.#chains.values()) walk.seal(seal, this.#line);
     if (!this.#options.isSigned(seal.key, sealText(signed), signature))
       throw this.#wrong("bad_signature", "the broker's signature of the seal is not good");
+    if (seal.deployment !== this.#header?.deployment || seal.exported !== this.#header.exported)
+      throw new Fault("other_chain", { line: 1 }, `it was sealed as ${seal.deployment}, exported ${seal.exported}`);
     if (seal.hash !== this.#hash.digest("hex"))
       throw this.#wrong("changed", "a line before the seal is not the one that was sealed");
     this.#seal = seal;
