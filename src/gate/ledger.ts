@@ -19,16 +19,15 @@ import type {
 } from "../controls/wire/gate.ts";
 import { openRelease, type Env } from "./env.ts";
 import { Admission, notOpen, type AdmitAnswer, type AdmitRequest } from "./ledger/admission.ts";
-import { Budget, type ReserveAnswer, type ReserveRequest } from "./ledger/budget.ts";
-import { BudgetStore } from "./ledger/budget-store.ts";
+import type { ReserveAnswer, ReserveRequest } from "./ledger/budget.ts";
 import { explainCall } from "./ledger/explain.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
 import { Freeze } from "./ledger/freeze.ts";
-import { Messages, type MessageAnswer, type MessageRequest } from "./ledger/messages.ts";
+import { Limits } from "./ledger/limits.ts";
+import type { MessageAnswer, MessageRequest } from "./ledger/messages.ts";
+import { openCatalog } from "./tools/catalog.ts";
 import { PinStore, pinTables, type Pin, type SeenTool } from "./ledger/pin-store.ts";
-import { Rates } from "./ledger/rates.ts";
-import { RateStore } from "./ledger/rate-store.ts";
 import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledger/refused-senders.ts";
 import { openOverlay } from "./ledger/policy-overlay.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
@@ -49,9 +48,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #calls: CallStore;
   readonly #pins: PinStore;
   readonly #review: Review;
-  readonly #rateStore: RateStore;
-  readonly #budget: Budget;
-  readonly #messages: Messages;
+  readonly #limits: Limits;
   readonly #admission: Admission;
   readonly #refusedSenders: RefusedSenders;
   readonly #freeze: Freeze;
@@ -69,13 +66,11 @@ export class Ledger extends DurableObject<Env> {
     this.#pins = new PinStore(sql);
     this.#review = new Review(this.#chain, this.#calls, new VoteStore(sql), this.#release);
     this.#freeze = new Freeze(sql, this.#chain, this.#calls, this.#review);
-    this.#rateStore = new RateStore(sql);
-    const rates = new Rates(this.#release.manifest.limits, this.#rateStore);
-    this.#budget = new Budget(this.#release.manifest, new BudgetStore(sql), this.#chain);
-    this.#messages = new Messages(sql, this.#chain, rates, this.#budget, () => this.#freeze.refusal());
+    const limited = { release: this.#release, tools: () => openCatalog(this.#release, this.#pins.all()) };
+    this.#limits = new Limits(sql, this.#chain, { ...limited, frozen: () => this.#freeze.refusal() }, Date.now());
     this.#admission = new Admission({
       ...{ release: this.#release, chain: this.#chain, calls: this.#calls, pins: this.#pins, review: this.#review },
-      ...{ uses: new UseStore(sql), rates, overlay: openOverlay(this.#release, this.#pins) },
+      ...{ uses: new UseStore(sql), rates: this.#limits.rates, overlay: openOverlay(this.#release, this.#pins) },
       frozen: () => this.#freeze.why(),
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
@@ -102,14 +97,14 @@ export class Ledger extends DurableObject<Env> {
 
   /** Room 3: whether a message may come in. Its thread takes it only after this allowed it. */
   admitMessage(request: MessageRequest): MessageAnswer {
-    return this.#commit(() => this.#messages.admit(request, Date.now()));
+    return this.#commit(() => this.#limits.messages.admit(request, Date.now()));
   }
 
   /** Reserves what one attempt to ask the model may cost; settled by what the thread reports of it. */
   reserve(request: ReserveRequest): ReserveAnswer {
     return this.#commit(() => {
       this.#ingest(request.thread, request.entries);
-      return this.#budget.reserve(request, Date.now());
+      return this.#limits.budget.reserve(request, Date.now());
     });
   }
 
@@ -261,7 +256,7 @@ export class Ledger extends DurableObject<Env> {
 
   #ingest(thread: string, entries: readonly ThreadEntry[]): void {
     for (const body of this.#chain.appendReport(thread, entries)) {
-      this.#budget.settle(thread, body, Date.now());
+      this.#limits.budget.settle(thread, body, Date.now());
       this.#review.conclude(thread, body);
     }
   }
@@ -283,7 +278,7 @@ export class Ledger extends DurableObject<Env> {
       return result;
     } catch (thrown) {
       this.#chain.forget();
-      this.#rateStore.forget();
+      this.#limits.forget();
       throw thrown;
     }
   }

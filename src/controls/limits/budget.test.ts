@@ -162,8 +162,8 @@ test("what is only reserved is said to be reserved, and what is spent to open ag
 
 test("a message is taken while the smallest call could be paid, and not after", () => {
   const budget = budgetOf({ tokens_per_day: 1000 });
-  assert.equal(decideSpent(budget, { tokens: 744, microUsd: 0 }, 0), undefined);
-  assert.equal(decideSpent(budget, { tokens: 745, microUsd: 0 }, 0)?.reason, "budget_spent");
+  assert.equal(decideSpent(budget, { tokens: 644, microUsd: 0 }, 100, 0), undefined);
+  assert.equal(decideSpent(budget, { tokens: 645, microUsd: 0 }, 100, 0)?.reason, "budget_spent");
 });
 
 test("a day that was reached does not come back when the clock does", () => {

@@ -72,9 +72,9 @@ export function decideReservation(
   return { allowed: false, canWait, refusal: spent(affordable(budget, used, asked.input).field, day, canWait) };
 }
 
-/** Why no message is taken any more this day, or undefined while the smallest call could still be paid. */
-export function decideSpent(budget: DailyBudget, settled: Amount, day: number): Refusal | undefined {
-  const { output, field } = affordable(budget, settled, 0);
+/** Why no message is taken any more this day, or undefined while a call that reads `least` tokens could still be paid. */
+export function decideSpent(budget: DailyBudget, settled: Amount, least: number, day: number): Refusal | undefined {
+  const { output, field } = affordable(budget, settled, least);
   return output >= leastOutputTokens ? undefined : spent(field, day, false);
 }
 

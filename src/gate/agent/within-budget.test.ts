@@ -6,7 +6,8 @@ import { brokerHeader } from "../../controls/wire/door.ts";
 import type { ReserveAnswer, ReserveRequest } from "../ledger/budget.ts";
 import { ModelError, type OfferedTool } from "./model.ts";
 import type { Prompt } from "./prompt.ts";
-import { askWithinBudget, BudgetError, mostInputTokens } from "./within-budget.ts";
+import { mostInputTokens } from "./input-bound.ts";
+import { askWithinBudget, BudgetError } from "./within-budget.ts";
 
 const prompt = (text: string): Prompt => [{ role: "user", content: [{ type: "text", text }] }];
 const tool = (description: string): OfferedTool => ({ name: "act", description, schema: { type: "object" } });

@@ -5,11 +5,9 @@ import type { Refusal } from "../../boundary.ts";
 import { dailyBudget } from "../../controls/limits/budget.ts";
 import type { ReserveAnswer } from "../ledger/budget.ts";
 import type { Rooms } from "../turn.ts";
+import { mostInputTokens } from "./input-bound.ts";
 import { answerTokens, askModel, ModelError, type ModelAnswer, type OfferedTool } from "./model.ts";
 import type { Prompt } from "./prompt.ts";
-
-/** Tokens that a provider adds to what it is sent: to each request, message and tool, and once for tools at all. */
-const added = { request: 64, message: 16, tool: 64, tools: 640 };
 
 export interface PaidAnswer extends ModelAnswer {
   /** What it was paid from; null without a daily budget. */
@@ -48,11 +46,4 @@ export async function askWithinBudget(
     if (thrown instanceof ModelError && thrown.isUnused && !signal.aborted) release(reservation);
     throw thrown;
   }
-}
-
-/** No tokenizer makes more tokens of a text than it has bytes; what a provider adds is bounded apart. */
-export function mostInputTokens(prompt: Prompt, tools: readonly OfferedTool[]): number {
-  const sent = JSON.stringify([prompt, tools.map(({ name, description, schema }) => [name, description, schema])]);
-  const own = added.request + prompt.length * added.message + tools.length * added.tool;
-  return new TextEncoder().encode(sent).length + own + (tools.length > 0 ? added.tools : 0);
 }

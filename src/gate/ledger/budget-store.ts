@@ -10,8 +10,6 @@ export const budgetTables = `
     micro_usd integer not null);
 `;
 
-/** No call is under way that long, milliseconds: what is older will not be settled. */
-const openMs = 180_000;
 const keptDays = 400;
 
 export interface Reservation extends Amount {
@@ -37,10 +35,10 @@ export class BudgetStore {
     return sumOf(this.#sql.exec("select tokens, micro_usd from budget_days where day = ?", day).toArray());
   }
 
-  /** The part of a day's cost that is reserved for calls under way at `now`. */
-  open(day: number, now: number): Amount {
-    const query = "select tokens, micro_usd from reservations where day = ? and at > ?";
-    return sumOf(this.#sql.exec(query, day, now - openMs).toArray());
+  /** The part of a day's cost that was reserved since `since` and is not settled. */
+  open(day: number, since: number): Amount {
+    const query = "select tokens, micro_usd from reservations where day = ? and at >= ?";
+    return sumOf(this.#sql.exec(query, day, since).toArray());
   }
 
   reserve({ id, thread, day, tokens, microUsd }: Reservation, now: number): void {

@@ -12,7 +12,11 @@ const now = Date.UTC(2026, 0, 1, 12);
 const dayMs = 86_400_000;
 const thread = "api:amy:t";
 
-function openDesk(limits: object = { tokens_per_day: 10_000 }, sql = openSqlStorage() as unknown as SqlStorage) {
+function openDesk(
+  limits: object = { tokens_per_day: 10_000 },
+  sql = openSqlStorage() as unknown as SqlStorage,
+  started = 0,
+) {
   sql.exec(chainTables);
   const price = { input: 2, output: 10 };
   const model = { provider: "anthropic", base_url: "https://api.example/v1", name: "m", price };
@@ -20,7 +24,7 @@ function openDesk(limits: object = { tokens_per_day: 10_000 }, sql = openSqlStor
   const manifest = manifestSchema.parse({ version: 1, name: "ab", purpose: "x", agent, limits });
   const chain = new ChainStore(sql, "ab");
   const store = new BudgetStore(sql);
-  const budget = new Budget(manifest, store, chain);
+  const budget = new Budget(manifest, store, chain, () => 100, started);
   const reserve = (input: number, output: number, at = now) => budget.reserve({ thread, input, output }, at);
   const paid = (input: number, output: number, at = now) => {
     const answer = reserve(input, output, at);
@@ -65,9 +69,10 @@ test("a call that asked nobody costs nothing, and one of which nobody knows cost
 test("a killed gate has paid the bound: a new process sees what was reserved", () => {
   const { reserve, sql } = openDesk();
   for (let n = 0; n < 4; n++) reserve(1000, 1500);
-  const again = openDesk(undefined, sql);
+  const again = openDesk(undefined, sql, now + 1);
   assert.equal(again.used(), 10_000);
-  assert.ok("refusal" in again.reserve(1000, 1500));
+  const refused = again.reserve(1000, 1500, now + 1);
+  assert.ok("refusal" in refused && !refused.canWait);
 });
 
 test("another thread cannot settle a reservation, nor an unknown event, nor a cost that is none", () => {

@@ -29,13 +29,24 @@ export type ReserveAnswer =
   | { readonly reservation: string; readonly output: number }
   | { readonly refusal: Refusal; readonly canWait: boolean };
 
+/** No call is under way that long, milliseconds: what is older will not be settled. */
+const underWayMs = 180_000;
+/** A day that pays for reading so many tokens pays for the shortest message: nobody has to look what that is. */
+const plentyTokens = 250_000;
+
 export class Budget {
   readonly #budget: DailyBudget | undefined;
   readonly #store: BudgetStore;
   readonly #chain: ChainStore;
+  readonly #started: number;
+  /** What the shortest message of this deployment has to pay for. */
+  readonly #shortest: () => number;
 
-  constructor(manifest: Manifest, store: BudgetStore, chain: ChainStore) {
+  /** @param started when this process started: no call from before it is under way */
+  constructor(manifest: Manifest, store: BudgetStore, chain: ChainStore, shortest: () => number, started: number) {
     this.#budget = dailyBudget(manifest);
+    this.#started = started;
+    this.#shortest = shortest;
     this.#store = store;
     this.#chain = chain;
   }
@@ -50,7 +61,7 @@ export class Budget {
     const decision = decideReservation(
       this.#budget,
       this.#store.used(day),
-      this.#store.open(day, now),
+      this.#open(day, now),
       { input, output },
       day,
     );
@@ -64,10 +75,15 @@ export class Budget {
   refuseMessage(now: number): { refusal: Refusal; afterMs: number } | undefined {
     if (!this.#budget) return undefined;
     const day = dayOf(now, this.#store.lastDay());
-    const [used, open] = [this.#store.used(day), this.#store.open(day, now)];
+    const [used, open] = [this.#store.used(day), this.#open(day, now)];
     const settled = { tokens: used.tokens - open.tokens, microUsd: used.microUsd - open.microUsd };
-    const refusal = decideSpent(this.#budget, settled, day);
+    if (!decideSpent(this.#budget, settled, plentyTokens, day)) return undefined;
+    const refusal = decideSpent(this.#budget, settled, this.#shortest(), day);
     return refusal && { refusal, afterMs: endOfDay(day) - now };
+  }
+
+  #open(day: number, now: number): Amount {
+    return this.#store.open(day, Math.max(this.#started, now - underWayMs));
   }
 
   /** Settles what an entry of a thread says of a reservation: what the answer cost, or that nothing was asked. */

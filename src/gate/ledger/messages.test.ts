@@ -20,7 +20,7 @@ function openDoor(limits: object, frozen: () => Refusal | undefined = () => unde
   const agent = { instructions: "./i.md", model };
   const manifest = manifestSchema.parse({ version: 1, name: "ab", purpose: "x", agent, limits });
   const chain = new ChainStore(sql, "ab");
-  const budget = new Budget(manifest, new BudgetStore(sql), chain);
+  const budget = new Budget(manifest, new BudgetStore(sql), chain, () => 0, now);
   const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)), budget, frozen);
   const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
     messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency }, at);
