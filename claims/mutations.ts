@@ -23,6 +23,7 @@ const schemas = { control: "schemas", claim: "claims/schemas.claim.test.ts" } as
 const review = { control: "review", claim: "claims/review.claim.test.ts" } as const;
 const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
 const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
+const rateLimits = { control: "rate-limits", claim: "claims/rate-limits.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -105,6 +106,46 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/egress/destination.ts",
     find: "if (target.isListed) return allowed(",
     replace: "if (target !== null) return allowed(",
+  },
+  {
+    ...rateLimits,
+    name: "messages of one user",
+    red: "a user's message over the limit is refused before the model is asked, and another user's is not",
+    file: "src/controls/limits/layers.ts",
+    find: `layerOf("user", "messages_per_user", limits,`,
+    replace: `layerOf("user", "messages_per_user", {} as Limits,`,
+  },
+  {
+    ...rateLimits,
+    name: "rates survive a restart",
+    red: "a gate that is killed and started again gives no burst back",
+    file: "src/gate/ledger/rate-store.ts",
+    find: "sql.exec(rateTables);",
+    replace: `sql.exec("drop table if exists rates;" + rateTables);`,
+  },
+  {
+    ...rateLimits,
+    name: "a repeated message is charged once",
+    red: "a message that is sent again under its key is charged once",
+    file: "src/gate/ledger/messages.ts",
+    find: "if (id !== undefined && this.#wasCharged(id)) return",
+    replace: `if (id === "" && this.#wasCharged(id)) return`,
+  },
+  {
+    ...rateLimits,
+    name: "model calls are paid before they are made",
+    red: "turns at once never cost more than the day's budget, and then no message is taken",
+    file: "src/gate/ledger/budget-store.ts",
+    find: "this.#add(day, tokens, microUsd);",
+    replace: "this.#add(day, 0, 0);",
+  },
+  {
+    ...rateLimits,
+    name: "tool calls of one user",
+    red: "a call over the user's limit of calls does not run, and the agent is told",
+    file: "src/gate/ledger/rates.ts",
+    find: "return decision.allowed ? undefined : decision.refusal;",
+    replace: "return decision.allowed ? undefined : void decision.refusal;",
   },
   {
     ...runtime,

@@ -105,10 +105,10 @@ export const controls: readonly Control[] = [
     id: "rate-limits",
     claim:
       "Chat, tool calls and spend are limited per user, channel and deployment, before the model is called, surviving restarts.",
-    rooms: ["src/controls/limits", "src/host/front"],
-    claimTest: null,
-    state: "not built",
-    note: "The front bounds connections, sizes and times; limits per user are missing.",
+    rooms: ["src/controls/limits", "src/gate/ledger", "src/host/front"],
+    claimTest: "claims/rate-limits.claim.test.ts",
+    state: "first form",
+    note: "Messages per user, channel and deployment; tool calls per user and deployment; tokens and money per deployment and day, reserved before each model call. Spend per user is missing.",
   },
   {
     id: "allowlists",

@@ -9,7 +9,7 @@ import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type Turn } from "./journal.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
 import { connectMs, ToolServer, type OfferedTools } from "./tools/mcp.ts";
@@ -17,6 +17,7 @@ import { findNamedTool, toolNames } from "./tools/named.ts";
 import { restartMs, restartPauseMs } from "./tools/outcome.ts";
 import { ToolRunner } from "./tools/run.ts";
 import { giveUp, walkTurn, type Rooms } from "./turn.ts";
+import { maxWaiting, walking } from "./walking.ts";
 
 const maxQueued = 10;
 /** How soon after a kill a turn goes on, milliseconds. */
@@ -66,6 +67,7 @@ export class Thread extends DurableObject<Env> {
     const before = message.idempotency === null ? undefined : this.#journal.turnByKey(message.idempotency);
     if (before) return before.textHash === textHash ? { turn: before.turn } : keyReused;
     if (this.#journal.queuedTurns() >= maxQueued) return tooManyQueued;
+    if (this.#journal.queuedTurns() === 0 && walking.isCrowded(message.user)) return tooManyWaiting;
     const turn = this.#commit(() => {
       this.#journal.setMeta("key", message.key);
       this.#journal.setMeta("user", message.user);
@@ -141,21 +143,8 @@ export class Thread extends DurableObject<Env> {
       // Whatever came while the last entries were on their way is walked as well.
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
-          const ledger = openLedger(this.env);
-          const [frozen, pins] = await Promise.all([ledger.frozen(), ledger.openPins()]).catch((thrown: unknown) => {
-            this.#startWalk(turn.turn);
-            throw thrown;
-          });
-          // A turn that walks stops in good order; one that waits goes on when it is thawed.
-          if (frozen && turn.state !== "running") {
-            this.#isFrozen = true;
-            return await this.#flush();
-          }
-          // A deploy is trying this release: nothing moves under it before it was accepted.
-          if (!pins) return;
-          this.#catalog = openCatalog(this.#release, pins);
-          this.#startWalk(turn.turn);
-          await walkTurn(this.#rooms(), turn.turn);
+          const next = turn;
+          if (!(await walking.run(this.#user(), () => this.#walk(next)))) return;
           this.#announce();
         }
         await this.#flush();
@@ -171,6 +160,27 @@ export class Thread extends DurableObject<Env> {
         }),
       );
     }
+  }
+
+  /** False when it may not be walked now. */
+  async #walk({ turn, state }: Turn): Promise<boolean> {
+    const ledger = openLedger(this.env);
+    const [frozen, pins] = await Promise.all([ledger.frozen(), ledger.openPins()]).catch((thrown: unknown) => {
+      this.#startWalk(turn);
+      throw thrown;
+    });
+    // A turn that walks stops in good order; one that waits goes on when it is thawed.
+    if (frozen && state !== "running") {
+      this.#isFrozen = true;
+      await this.#flush();
+      return false;
+    }
+    // A deploy is trying this release: nothing moves under it before it was accepted.
+    if (!pins) return false;
+    this.#catalog = openCatalog(this.#release, pins);
+    this.#startWalk(turn);
+    await walkTurn(this.#rooms(), turn);
+    return true;
   }
 
   #startWalk(turn: number): void {
@@ -197,7 +207,7 @@ export class Thread extends DurableObject<Env> {
     return {
       release: this.#release,
       thread: this.#key(),
-      user: this.#journal.meta("user") ?? "",
+      user: this.#user(),
       journal: this.#journal,
       commit: (work) => this.#commit(work),
       admit: (request) => openLedger(this.env).admit(request),
@@ -235,6 +245,10 @@ export class Thread extends DurableObject<Env> {
     const known = this.#servers.get(name) ?? new ToolServer(name, url);
     this.#servers.set(name, known);
     return known;
+  }
+
+  #user(): string {
+    return this.#journal.meta("user") ?? "";
   }
 
   #key(): string {
@@ -277,4 +291,10 @@ const tooManyQueued: Refusal = {
   control: "rate-limits",
   reason: "too_many_messages",
   message: `${maxQueued} messages of this conversation wait already; wait for an answer first`,
+};
+
+const tooManyWaiting: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: `${maxWaiting} conversations of this user wait already; wait for an answer first`,
 };
