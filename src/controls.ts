@@ -108,7 +108,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/controls/limits", "src/gate/ledger", "src/host/front"],
     claimTest: "claims/rate-limits.claim.test.ts",
     state: "first form",
-    note: "Messages per user, channel and deployment; tool calls per user and deployment; tokens and money per deployment and day, reserved before each model call. Spend per user is missing.",
+    note: "Messages by user, channel and deployment; calls by user and deployment; tokens and money by day, for all users together.",
   },
   {
     id: "allowlists",

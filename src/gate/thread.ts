@@ -12,9 +12,9 @@ import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
-import { connectMs, ToolServer, type OfferedTools } from "./tools/mcp.ts";
+import { connectMs, ToolServer } from "./tools/mcp.ts";
 import { findNamedTool, toolNames } from "./tools/named.ts";
-import { restartMs, restartPauseMs } from "./tools/outcome.ts";
+import { openWhenBack } from "./tools/reopen.ts";
 import { ToolRunner } from "./tools/run.ts";
 import { giveUp, walkTurn, type Rooms } from "./turn.ts";
 import { maxWaiting, walking } from "./walking.ts";
@@ -259,20 +259,6 @@ export class Thread extends DurableObject<Env> {
 
   #commit<T>(work: () => T): T {
     return this.ctx.storage.transactionSync(work);
-  }
-}
-
-/** A broker that is restarting must not make a call fail that nobody has sent yet. */
-async function openWhenBack(server: ToolServer, wanted: readonly string[], limitMs: number): Promise<OfferedTools> {
-  const until = Date.now() + restartMs;
-  for (;;) {
-    try {
-      return await server.open(wanted, limitMs);
-    } catch (thrown) {
-      const isPassing = thrown instanceof ToolServerFault && thrown.isPassing;
-      if (!isPassing || Date.now() > until) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
-    }
   }
 }
 
