@@ -331,4 +331,20 @@ export const mutations: readonly Mutation[] = [
     find: "if (!context.unattended) return undefined;",
     replace: "if (!context.unattended || call.tool) return undefined;",
   },
+  {
+    ...workflow,
+    name: "the operator's own policies",
+    red: "what a policy of the operator forbids does not run, and the agent is told why; what it fails to judge does not either",
+    file: "src/controls/policy/decide.ts",
+    find: "if (context.overlay && ",
+    replace: "if (context.overlay === null && ",
+  },
+  {
+    ...workflow,
+    name: "a policy that fails refuses",
+    red: "what a policy of the operator forbids does not run, and the agent is told why; what it fails to judge does not either",
+    file: "src/controls/policy/cedar-overlay.ts",
+    find: "if (fault) return this.#failed(",
+    replace: "if (fault === null) return this.#failed(",
+  },
 ];

@@ -1,12 +1,13 @@
 // Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three
 // places of which each is enough alone: so each test opens the other two behind the supervisor's back and asks for
-// everything that a gate, its model or its users could want.
+// everything that a gate, its model or its users could want. And what a policy of the operator forbids does not run.
 import { strict as assert } from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { askControl } from "../src/cli/control.ts";
 import { findGatePlaces } from "../src/host/supervisor/places.ts";
+import { countNotes, lastRefusal, order, setRuledStage } from "./cedar-stage.ts";
 import * as stand from "./freeze-stage.ts";
 import { readNotes } from "./notes-stage.ts";
 import { closeBounds } from "./workflow-bounds.ts";
@@ -129,4 +130,22 @@ test("who froze and thawed stands in the chains of the gate, the broker and the 
   assert.deepEqual(admin, { by: "eve", reason: "looks odd" });
   assert.deepEqual({ ...gate, since: "" }, { by: "eve", reason: "looks odd", since: "" });
   assert.ok(existsSync(findGatePlaces(places, stage.name).openMark));
+});
+
+test("what a policy of the operator forbids does not run, and the agent is told why; what it fails to judge does not either", async () => {
+  const ruled = await setRuledStage(stand.state.folder, (await stand.open()).stage.host);
+  try {
+    const say = async (text: string) => (await ruled.stage.client.say(order("note", text))).reply;
+    assert.match(await say("plain"), /note: done/);
+    assert.match(await say("overflow"), /policy "too-far" \(line 9\) failed: integer overflow/);
+    assert.deepEqual(await lastRefusal(ruled), ["policy_failed", "policy.cedar"]);
+    assert.match(await say("a secret"), /forbidden by policy "no-secrets" .*: notes with a secret in them are not for/);
+    assert.deepEqual(await lastRefusal(ruled), ["forbidden_by_policy", "policy.cedar"]);
+    assert.deepEqual(
+      ["plain", "overflow", "a secret"].map((text) => countNotes(ruled, text)),
+      [1, 0, 0],
+    );
+  } finally {
+    await ruled.stage.stop();
+  }
 });
