@@ -61,7 +61,9 @@ async function deploy(name: string): Promise<number> {
   const took = performance.now() - began;
   if (answer.status >= 400) throw new Error(JSON.stringify(answer.body));
   const { token } = answer.body as { token: string | null };
-  const said = await new ChannelClient(stage.url, name, token ?? stage.token, "amy").say(`call the tool note with {"text":"${name}"}`);
+  const said = await new ChannelClient(stage.url, name, token ?? stage.token, "amy").say(
+    `call the tool note with {"text":"${name}"}`,
+  );
   if (said.state !== "done") throw new Error(`${name}: ${said.state} ${said.reply}`);
   return took;
 }
