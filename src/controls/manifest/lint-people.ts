@@ -18,9 +18,10 @@ export function lintPeople(manifest: Manifest): Finding[] {
     ...lists.flatMap(([field, list]) => lintMembers(field, list, manifest)),
     ...Object.entries(manifest.servers).flatMap(([server, { tools }]) =>
       Object.entries(tools).flatMap(([tool, contract]) =>
-        lintReview(`servers.${server}.tools.${tool}.review`, contract, manifest),
+        lintReview(`servers.${server}.tools.${tool}.review`, contract.review, manifest),
       ),
     ),
+    ...lintReview("redeploys", manifest.redeploys, manifest),
     ...lintUnused(manifest),
   ];
 }
@@ -41,7 +42,9 @@ function lintMembers(field: string, list: readonly string[], { groups }: Manifes
   return [error(field, "names nobody: list at least one person")];
 }
 
-function lintReview(field: string, { review }: Contract, { groups, approvers }: Manifest): Finding[] {
+type Asked = Pick<NonNullable<Contract["review"]>, "by" | "count">;
+
+function lintReview(field: string, review: Asked | undefined, { groups, approvers }: Manifest): Finding[] {
   if (!review) return [];
   const list = Object.hasOwn(approvers, review.by) ? approvers[review.by] : undefined;
   if (!list) {
@@ -55,9 +58,9 @@ function lintReview(field: string, { review }: Contract, { groups, approvers }: 
   return [error(`${field}.count`, message)];
 }
 
-function lintUnused({ approvers, servers }: Manifest): Finding[] {
+function lintUnused({ approvers, servers, redeploys }: Manifest): Finding[] {
   const tools = Object.values(servers).flatMap((server) => Object.values(server.tools));
-  const used = new Set(tools.map(({ review }) => review?.by));
+  const used = new Set([...tools.map(({ review }) => review?.by), redeploys?.by]);
   return Object.keys(approvers)
     .filter((role) => !used.has(role))
     .map((role) => ({ level: "warning", field: `approvers.${role}`, message: "no review is by this role" }));

@@ -187,6 +187,13 @@ const egress = z
   .prefault({})
   .describe("where requests may go beyond the model and the servers");
 
+const redeploys = z
+  .strictObject({
+    by: name.describe("the role, one of approvers, whose members must agree"),
+    count: z.int().min(1).max(5).default(1).describe("how many different people; who deploys never counts"),
+  })
+  .describe("a release that may do more than the one that runs needs these people before it runs");
+
 export const manifestSchema = z
   .strictObject({
     version: z.literal(1).describe("version of this format"),
@@ -210,6 +217,7 @@ export const manifestSchema = z
       .record(name, z.array(member).min(1).max(1000))
       .default({})
       .describe("roles and who has them: who may decide a call whose review is by that role"),
+    redeploys: redeploys.optional(),
     channels,
     records: z.record(identifier, record).default({}).describe("what the agent may look up, by name"),
     servers: z.record(name, server).default({}).describe("tool servers, by name"),
