@@ -10,7 +10,16 @@ import { durationMs } from "./shapes.ts";
 
 /** Every fact of a release. */
 export function listAuthority({ manifest, instructions, policy, recordFiles }: Release): Fact[] {
-  const { version: _version, name: _name, purpose: _purpose, agent, limits, groups, approvers, ...more } = manifest;
+  const {
+    version: _version,
+    name: _name,
+    purpose: _purpose,
+    agent,
+    limits,
+    groups,
+    approvers: _roles,
+    ...more
+  } = manifest;
   const { mode, unattended, channels, records, servers, egress, policy: _file, redeploys, ...rest } = more;
   const { allow, allow_internal, ...otherEgress } = egress;
   return [

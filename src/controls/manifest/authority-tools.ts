@@ -13,7 +13,20 @@ const usualReview = { by: "anybody but who asked", count: 1, expires: "4h" };
 
 /** One line when a tool is new or gone, its parts when it stands in both. */
 export function toolFacts(tool: string, contract: Contract): Fact {
-  const { effect, impact, authority, payload, bind, max, total, only, review, returns, timeout, ...rest } = contract;
+  const {
+    effect,
+    impact,
+    authority,
+    payload,
+    bind,
+    max,
+    total,
+    only,
+    review: _review,
+    returns,
+    timeout,
+    ...rest
+  } = contract;
   const parts = [
     grant("effect", tool, effect, effects.indexOf(effect)),
     ...(impact === "none" ? [] : [grant("impact", tool, impact)]),
