@@ -118,8 +118,8 @@ test("a gate that spins for ever is ended and started again, while its neighbour
   }
 });
 
-test("broker and front restart alone", async () => {
-  for (const part of ["broker", "front"]) {
+test("broker, front and admin restart alone", async () => {
+  for (const part of ["broker", "front", "admin"]) {
     const earlier = await partPid(part);
     const gate = await engineOf("one");
     process.kill(earlier, "SIGKILL");

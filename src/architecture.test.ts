@@ -70,6 +70,12 @@ const rooms: readonly Room[] = [
   },
   { files: ["src/host/*.ts"], imports: hostOwn, packages: ["zod"], because: "shared by the processes of a host" },
   {
+    files: ["src/admin/"],
+    imports: [...words, "src/host/control-client.ts", "src/admin/"],
+    packages: ["zod", "hono", "hono/", "@hono/node-server"],
+    because: "the admin process holds no key and no truth: it asks the supervisor over a socket",
+  },
+  {
     files: ["src/cli/"],
     imports: [...words, "src/host/control-client.ts", "src/host/supervisor/places.ts", "src/cli/"],
     packages: ["zod", "yaml", "@cedar-policy/cedar-wasm/nodejs"],
@@ -112,7 +118,10 @@ const powers: readonly Power[] = [
   },
   {
     modules: ["node:http", "node:net"],
-    only: ["src/host/broker/", "src/host/front/", "src/host/supervisor/", "src/host/control-client.ts", portFinder],
+    only: [
+      ...["src/host/broker/", "src/host/front/", "src/host/supervisor/", "src/host/control-client.ts"],
+      ...["src/admin/flags.ts", "src/admin/serve.ts", "src/admin/health.ts", portFinder],
+    ],
     because: "the broker dials the network; the others meet over local sockets",
   },
   {
@@ -122,8 +131,12 @@ const powers: readonly Power[] = [
   },
   {
     modules: ["node:sqlite"],
-    only: ["src/host/broker/", "src/host/supervisor/", "src/host/front/chain.ts", "src/cli/demo*.ts"],
-    because: "state has three owners, the front of its chains alone; the demo reads the file of its own example",
+    only: [
+      ...["src/host/broker/", "src/host/supervisor/", "src/host/front/chain.ts", "src/admin/store.ts"],
+      ...["src/admin/*-store.ts", "src/cli/demo*.ts"],
+    ],
+    because:
+      "state has four owners, the front of its chains alone, admin of what can be made again; the demo reads the file of its own example",
   },
   {
     modules: ["node:test", "node:test/reporters"],
@@ -137,12 +150,12 @@ const powers: readonly Power[] = [
   },
   {
     modules: ["node:crypto"],
-    only: [...hashers, "src/host/", "src/cli/"],
+    only: [...hashers, "src/host/", "src/admin/", "src/cli/"],
     because: "cryptography is read by a reviewer in few places; nonces and salts are arguments elsewhere",
   },
   {
     modules: ["node:fs", "node:fs/promises"],
-    only: ["src/host/", "src/cli/"],
+    only: ["src/host/", "src/admin/", "src/cli/"],
     because: "decisions and gates see no files",
   },
   {
@@ -165,7 +178,7 @@ const powers: readonly Power[] = [
         "node:zlib",
       ],
     ],
-    only: ["src/host/", "src/cli/"],
+    only: ["src/host/", "src/admin/", "src/cli/"],
     because: "harmless, but a Worker and a pure decision need none of it",
   },
 ];
@@ -183,7 +196,10 @@ const phrases: readonly Phrase[] = [
   {
     name: "listens",
     text: /\.listen\(|\bcreate(?:Secure)?Server\(|new (?:\w+\.)?Server\(/,
-    only: ["src/host/front/", "src/host/broker/", "src/host/supervisor/", portFinder],
+    only: [
+      ...["src/host/front/", "src/host/broker/", "src/host/supervisor/"],
+      ...["src/admin/main.ts", "src/admin/serve.ts", "src/admin/health.ts", portFinder],
+    ],
     over: ["src/"],
     because: "every listening socket has an owner that decides who may speak",
   },
@@ -351,7 +367,7 @@ const twins: ReadonlyArray<readonly [text: string, refused: string, words: RegEx
     "-",
   ],
   [`import { spawnTied } from "./child.ts";`, "src/cli/check.ts", /start processes/, "src/cli/up.ts"],
-  [`import { DatabaseSync } from "node:sqlite";`, front, /three owners/, "src/host/supervisor/registry.ts"],
+  [`import { DatabaseSync } from "node:sqlite";`, front, /four owners/, "src/host/supervisor/registry.ts"],
   [`import { createHash } from "node:crypto";`, rule, /few places/, "src/controls/audit/digest.ts"],
   [`import { Worker } from "node:worker_threads";`, "src/host/supervisor/host.ts", /ended with its thread/, broker],
   [`import { Session } from "node:inspector";`, "src/host/supervisor/host.ts", /no row names it/, "-"],

@@ -5,6 +5,7 @@ import type { HostStatus } from "../controls/wire/control.ts";
 import { CommandError } from "./arguments.ts";
 import { askControl } from "./control.ts";
 import { endChild, spawnTied } from "./child.ts";
+import { findFreeAddress } from "./free-port.ts";
 
 const startLimitMs = 90_000;
 const stopGraceMs = 20_000;
@@ -12,18 +13,27 @@ const stopGraceMs = 20_000;
 export interface RunningHost {
   readonly child: ChildProcess;
   readonly url: string;
+  /** Where the admin process listens. */
+  readonly admin: string;
   readonly weaker: readonly string[];
   /** Deployments in observe mode. */
   readonly observing: readonly string[];
   stop(): Promise<void>;
 }
 
-/** Starts Ambit on a state folder. `log` gets its lines, one JSON object each. */
+/** Starts Ambit on a state folder; left out, `admin` is a free port. `log` gets its lines, one JSON object each. */
 export async function startHost(
-  options: { readonly state: string | undefined; readonly listen: string },
+  options: { readonly state: string | undefined; readonly listen: string; readonly admin?: string },
   log: (line: string) => void,
 ): Promise<RunningHost> {
-  const args = ["--listen", options.listen, ...(options.state === undefined ? [] : ["--state", options.state])];
+  const admin = options.admin ?? (await findFreeAddress());
+  const args = [
+    "--listen",
+    options.listen,
+    "--admin",
+    admin,
+    ...(options.state === undefined ? [] : ["--state", options.state]),
+  ];
   const child = spawnTied("src/host/supervisor/main.ts", args, process.env, "pipe");
   let last = "";
   const keep = (chunk: Buffer) => {
@@ -40,8 +50,8 @@ export async function startHost(
       throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
     const status = await askStatus(options.state);
     if (status && status.pid === child.pid) {
-      const { url, weaker, observing } = status;
-      return { child, url, weaker, observing, stop: () => endChild(child, stopGraceMs) };
+      const { url, admin: adminUrl, weaker, observing } = status;
+      return { child, url, admin: adminUrl, weaker, observing, stop: () => endChild(child, stopGraceMs) };
     }
     if (Date.now() > until) {
       await endChild(child, stopGraceMs);

@@ -30,7 +30,7 @@ export async function runStatus(args: string[]): Promise<number> {
     console.log(JSON.stringify(status));
     return 0;
   }
-  console.log(`Ambit ${status.version} on ${status.state}, listening at ${status.url}`);
+  console.log(`Ambit ${status.version} on ${status.state}, listening at ${status.url}, admin at ${status.admin}`);
   for (const { name: process, pid, state, uid, restarts, pss } of status.processes) {
     const memory = pss === null ? "" : `${Math.round(pss / 1_048_576)} MB`;
     console.log(`  ${process}  ${state}  pid ${pid ?? "-"}  uid ${uid}  restarts ${restarts}  ${memory}`);

@@ -6,8 +6,14 @@ import { observeWarning, red } from "./paint.ts";
 const restartMs = 500;
 
 export async function runUp(args: string[]): Promise<number> {
-  const line = readLine(args, "up [--listen HOST:PORT] [--state DIR]", { listen: "text" }, [0, 0]);
-  const options = { state: line.text("state"), listen: line.text("listen") ?? "127.0.0.1:7400" };
+  const line = readLine(
+    args,
+    "up [--listen HOST:PORT] [--admin HOST:PORT] [--state DIR]",
+    { listen: "text", admin: "text" },
+    [0, 0],
+  );
+  const [listen, admin] = [line.text("listen") ?? "127.0.0.1:7400", line.text("admin") ?? "127.0.0.1:7401"];
+  const options = { state: line.text("state"), listen, admin };
   const print = (text: string) => void process.stderr.write(text);
   let host = await startHost(options, print);
   const told = Promise.withResolvers<"told">();
@@ -23,8 +29,11 @@ export async function runUp(args: string[]): Promise<number> {
 }
 
 function announce(host: RunningHost, json: boolean): void {
-  if (json) console.log(JSON.stringify({ ready: true, url: host.url, pid: host.child.pid }));
-  else console.log(`Ambit listens at ${host.url}. Deploy a file: ./ambit deploy FILE`);
+  if (json) console.log(JSON.stringify({ ready: true, url: host.url, admin: host.admin, pid: host.child.pid }));
+  else
+    console.log(
+      `Ambit listens at ${host.url}, its API for people who run it at ${host.admin}. Deploy a file: ./ambit deploy FILE`,
+    );
   for (const name of host.observing) process.stderr.write(`${red(observeWarning(name), process.stderr)}\n`);
   for (const sentence of host.weaker) process.stderr.write(`ambit: weaker on this machine: ${sentence}\n`);
 }

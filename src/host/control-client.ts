@@ -11,6 +11,7 @@ export interface ControlRequest {
   readonly path: string;
   /** A JSON value; bytes are sent as they are (a secret's value). */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Longest time until the whole answer is here, ms. */
   readonly timeoutMs?: number;
 }
@@ -49,6 +50,7 @@ export function controlRequest(what: ControlRequest): Promise<ControlAnswer> {
   const bytes = body instanceof Uint8Array;
   const payload = body === undefined ? "" : bytes ? body : JSON.stringify(body);
   const headers = {
+    ...what.headers,
     "content-type": bytes ? "application/octet-stream" : "application/json",
     "content-length": Buffer.byteLength(payload),
   };

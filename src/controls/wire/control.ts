@@ -57,6 +57,8 @@ export const hostStatus = z.strictObject({
   pid: z.int(),
   state: z.string(),
   url: z.string(),
+  /** Where the admin process listens. */
+  admin: z.string(),
   /** Plain sentences on what is weaker than it should be on this machine. */
   weaker: z.array(z.string()),
   /** Deployments in observe mode: not for production. */

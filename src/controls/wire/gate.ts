@@ -163,6 +163,10 @@ export const explainAnswer = z.strictObject({
 });
 export type ExplainAnswer = z.infer<typeof explainAnswer>;
 
+/** Which rule of which layer refused, as an operator looks it up. */
+export const decision = z.strictObject({ layer: z.string(), rule: z.string(), reason: z.string() });
+export type Decision = z.infer<typeof decision>;
+
 /** RFC 9457 problem document; `decision` is there when a rule refused. */
 export const problem = z.strictObject({
   type: z.string(),
@@ -173,6 +177,7 @@ export const problem = z.strictObject({
   field: z.string().optional(),
   /** Words for the sender of a refused message; there once a day, so that no channel answers a stranger twice. */
   reply: z.string().optional(),
+  decision: decision.optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

@@ -35,7 +35,7 @@ test("status and list are what the wire says they are", async () => {
   const status = hostStatus.parse((await stand.control("GET", "/v1/status")).body);
   assert.deepEqual(
     status.processes.map(({ name }) => name),
-    ["broker", "front", "gate:alpha"],
+    ["broker", "front", "admin", "gate:alpha"],
   );
   assert.ok(status.processes.every(({ pss, pid }) => (pss ?? 0) > 1_000_000 && (pid ?? 0) > 1));
   const { body } = await stand.control("GET", "/v1/deployments");

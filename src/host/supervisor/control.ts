@@ -1,13 +1,16 @@
-// Control `schemas`, `admin-access`: the control socket. Whoever can open it is the operator: the folder and the mode 0600
-// say who that is. Even so every request is parsed strictly and bounded, because the command line passes on files and
+// Control `schemas`, `admin-access`: the two control sockets. Whoever can open `control.sock` is the operator: the folder and
+// the mode 0600 say who that is. `admin/host.sock` is the admin process's: the same routes, but for ending Ambit and making
+// tokens, and each act names who asked admin for it. Even so every request is parsed strictly and bounded, because the command line passes on files and
 // words that others wrote. A secret's value goes through as bytes and is never looked at.
-import { chmodSync } from "node:fs";
+import { chmodSync, chownSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { z } from "zod";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import { deployRequest, type DeploymentList } from "../../controls/wire/control.ts";
 import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
+import { noteActor } from "./actor.ts";
+import { passToAdmin } from "./admin-tokens.ts";
 import { getKey, getPage, postSeal } from "./audit-control.ts";
 import { deploy } from "./deploy.ts";
 import { passToGate } from "./gate-pass.ts";
@@ -124,12 +127,20 @@ const postAuditSeal: Route = async (host, request, [name = ""]) => {
   return Buffer.isBuffer(body) ? postSeal(host, name, body.toString("utf8")) : { problem: body };
 };
 
+const anyTokens: Route = async (host, request) => {
+  const body = await readBody(request, maxSmallBytes);
+  if (!Buffer.isBuffer(body)) return { problem: body };
+  return passToAdmin(host, request.method ?? "", request.url ?? "", body.toString("utf8"));
+};
+
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
 interface Row {
   readonly method: string;
   readonly path: RegExp;
   readonly route: Route;
+  /** True when the admin process may not ask it. */
+  readonly isOperatorsAlone?: boolean;
 }
 
 /** First match by path decides; names stand in the groups. */
@@ -144,7 +155,15 @@ function routes(onStop: () => void): Row[] {
     { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/audit\/seal$/, route: postAuditSeal },
     { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/freeze$/, route: postFreeze },
     { method: "POST", path: /^\/v1\/deployments\/([^/?]+)\/thaw$/, route: postThaw },
-    { method: "POST", path: /^\/v1\/stop$/, route: () => (onStop(), { status: 202, value: {} }) },
+    {
+      method: "POST",
+      path: /^\/v1\/stop$/,
+      route: () => (onStop(), { status: 202, value: {} }),
+      isOperatorsAlone: true,
+    },
+    { method: "GET", path: /^\/v1\/admin\/tokens$/, route: anyTokens, isOperatorsAlone: true },
+    { method: "POST", path: /^\/v1\/admin\/tokens$/, route: anyTokens, isOperatorsAlone: true },
+    { method: "DELETE", path: /^\/v1\/admin\/tokens\/[0-9A-Za-z]{12}$/, route: anyTokens, isOperatorsAlone: true },
   ];
 }
 
@@ -175,13 +194,34 @@ function send(response: ServerResponse, outcome: Outcome): void {
   response.writeHead(status, { "content-type": type, connection: "close" }).end(JSON.stringify(value));
 }
 
-/** Starts to serve `control.sock`; `onStop` is called when the operator asks for the end. */
-export async function serveControl(host: Host, onStop: () => void): Promise<Server> {
+/** Starts to serve both sockets; `onStop` is called when the operator asks for the end. */
+export async function serveControl(host: Host, onStop: () => void): Promise<Server[]> {
   const rows = routes(onStop);
+  const { control, admin } = host.places;
+  const admins = rows.filter(({ isOperatorsAlone }) => isOperatorsAlone !== true);
+  const operator = await serve(host, control, (request, response) => answerOne(host, rows, request, response));
+  chmodSync(control, 0o600);
+  const forAdmin = await serve(host, admin.host, async (request, response) => {
+    const problem = noteActor(host, request);
+    return problem === undefined ? answerOne(host, admins, request, response) : send(response, { problem });
+  });
+  // Nobody but the supervisor makes anything in its folder, so this is the socket and nothing that was put in its place.
+  if (host.ids.own) chownSync(admin.host, 0, host.ids.admin);
+  chmodSync(admin.host, host.ids.own ? 0o660 : 0o600);
+  return [operator, forAdmin];
+}
+
+async function answerOne(host: Host, rows: readonly Row[], request: IncomingMessage, response: ServerResponse) {
+  if (await passToGate(host, request, response)) return;
+  send(response, await decideOutcome(host, rows, request));
+}
+
+type Answerer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+async function serve(host: Host, path: string, answerRequest: Answerer): Promise<Server> {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      if (await passToGate(host, request, response)) return;
-      send(response, await decideOutcome(host, rows, request));
+      await answerRequest(request, response);
     } catch (error) {
       host.log.event("control_failed", {
         path: request.url ?? "",
@@ -197,8 +237,7 @@ export async function serveControl(host: Host, onStop: () => void): Promise<Serv
     },
   );
   server.maxConnections = 64;
-  server.listen(host.places.control);
+  server.listen(path);
   await new Promise<void>((resolve, reject) => server.once("listening", resolve).once("error", reject));
-  chmodSync(host.places.control, 0o600);
   return server;
 }

@@ -55,6 +55,9 @@ export function makeHostFolders(places: Places, ids: HostIds): void {
   for (const path of [places.broker.state, places.broker.run]) makeFolder(path, ids, brokers);
   const fronts = { uid: ids.front, gid: ids.front, mode: 0o700 };
   for (const path of [places.front.state, places.front.run]) makeFolder(path, ids, fronts);
+  const admins = { uid: ids.admin, gid: ids.admin, mode: 0o700 };
+  makeFolder(places.admin.run, ids, { uid: 0, gid: ids.admin, mode: 0o710 });
+  for (const path of [places.admin.state, places.admin.own]) makeFolder(path, ids, admins);
 }
 
 /** The folders of one deployment, with the gate's user id. */

@@ -73,7 +73,7 @@ test("a gate's process has a loopback of its own, no environment, no privilege a
 test("every part has a user id of its own, and none is root", { skip: isRoot ? false : "needs root" }, async () => {
   const { processes, weaker } = await stand.status();
   const ids = processes.map(({ uid }) => uid);
-  assert.equal(new Set(ids).size, 4);
+  assert.equal(new Set(ids).size, 5);
   assert.ok(ids.every((uid) => uid >= 66_000));
   for (const { pid, uid } of processes)
     assert.match(
@@ -108,6 +108,7 @@ test(
     const [alpha, beta] = [findGatePlaces(stand.places, "alpha"), findGatePlaces(stand.places, "beta")];
     const uid = async (part: string): Promise<number> => (await stand.part(part)).uid;
     const [broker, front, a] = [await uid("broker"), await uid("front"), await uid("gate:alpha")];
+    const [admin, { host, health }] = [await uid("admin"), stand.places.admin];
     const { control, registry } = stand.places;
     const rows: [who: number, words: string, expected: string][] = [
       [a, `connect ${alpha.door}`, "connected"],
@@ -122,6 +123,14 @@ test(
       [front, `connect ${stand.places.broker.control}`, "EACCES"],
       [front, `connect ${stand.places.front.health}`, "connected"],
       [a, `connect ${stand.places.front.health}`, "EACCES"],
+      [admin, `connect ${host}`, "connected"],
+      [admin, `connect ${health}`, "connected"],
+      [admin, `connect ${control}`, "EACCES"],
+      [admin, `connect ${alpha.socket}`, "EACCES"],
+      [admin, `connect ${stand.places.broker.control}`, "EACCES"],
+      [a, `connect ${host}`, "EACCES"],
+      [front, `connect ${host}`, "EACCES"],
+      [broker, `connect ${health}`, "EACCES"],
       [a, `connect ${control}`, "EACCES"],
       [front, `connect ${control}`, "EACCES"],
       [broker, `connect ${control}`, "EACCES"],

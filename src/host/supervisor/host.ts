@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
 import type { HostStatus } from "../../controls/wire/control.ts";
+import type { Detail } from "../chain-table.ts";
 import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
@@ -16,7 +17,7 @@ import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
 import type { Places } from "./places.ts";
-import { brokerPart, frontPart } from "./plain-parts.ts";
+import { adminPart, brokerPart, frontPart } from "./plain-parts.ts";
 import type { Programs } from "./programs.ts";
 import { Reaper } from "./reaper.ts";
 import type { Registry } from "./registry.ts";
@@ -41,6 +42,8 @@ export interface Opened {
   /** Shared libraries of workerd. */
   readonly libraries: readonly string[];
   readonly listen: Listen;
+  /** Where the admin process listens. */
+  readonly admin: Listen;
   readonly log: Log;
 }
 
@@ -51,6 +54,7 @@ export class Host {
   /** The admin chain: every act of the operator on a deployment goes in here. */
   readonly audit: AdminChain;
   readonly listen: Listen;
+  readonly admin: Listen;
   readonly log: Log;
   readonly link: BrokerLink;
   readonly chains: ChainLinks;
@@ -62,6 +66,7 @@ export class Host {
   readonly busy = new Set<string>();
   readonly #broker: Part;
   readonly #front: Part;
+  readonly #admin: Part;
   readonly #reaper: Reaper;
   readonly #witness: Witness;
   /** Sentence by what it is about: itself for the machine, a name for a deployment. */
@@ -70,12 +75,13 @@ export class Host {
   #stopping = false;
 
   constructor(opened: Opened) {
-    const { places, ids, registry, groups, programs, cedar, libraries, listen, log } = opened;
+    const { places, ids, registry, groups, programs, cedar, libraries, listen, admin, log } = opened;
     this.places = places;
     this.ids = ids;
     this.registry = registry;
     this.audit = registry.audit;
     this.listen = listen;
+    this.admin = admin;
     this.log = log;
     this.#reaper = new Reaper(places.run, places.configs);
     this.link = new BrokerLink(places.broker.control);
@@ -101,17 +107,19 @@ export class Host {
       log,
     );
     this.#front = new Part(frontPart(places, ids, programs, listen), log);
+    this.#admin = new Part(adminPart(places, ids, programs, admin), log);
     if (!ids.own)
       onWeaker(
-        `not started as root: broker, front and all gates share user id ${ids.base}, so one that breaks out reaches all`,
+        `not started as root: broker, front, admin and all gates share user id ${ids.base}, so one that breaks out reaches all`,
       );
   }
 
-  /** Starts everything that the registry names. Throws when broker or front cannot start at all. */
+  /** Starts everything that the registry names. Throws when broker, front or admin cannot start at all. */
   async start(): Promise<void> {
     this.#reaper.start();
     this.#broker.start();
     this.#front.start();
+    this.#admin.start();
     for (const row of this.registry.list()) {
       if (row.release === undefined) {
         this.#weaker.set(
@@ -124,9 +132,9 @@ export class Host {
       if (fault === undefined) this.startGate(new Gate(this.gateHost, row, row.release, true));
       else this.#weaker.set(row.name, `${row.name} does not run: ${fault}`);
     }
-    this.#tellAll("started");
+    this.tellAll("started");
     try {
-      await Promise.all([this.#broker.ready(), this.#front.ready()]);
+      await Promise.all([this.#broker.ready(), this.#front.ready(), this.#admin.ready()]);
     } catch (error) {
       throw new StartRefused(error instanceof Error ? error.message : String(error));
     }
@@ -180,12 +188,13 @@ export class Host {
   }
 
   status(): HostStatus {
-    const parts = [this.#broker, this.#front, ...[...this.gates.values()].map((gate) => gate.part)];
+    const parts = [this.#broker, this.#front, this.#admin, ...[...this.gates.values()].map((gate) => gate.part)];
     return {
       version: this.#version,
       pid: process.pid,
       state: this.places.state,
       url: this.listen.url,
+      admin: this.admin.url,
       weaker: [...this.#weaker.values()],
       observing: [...this.gates.values()].filter(isObserving).map(({ name }) => name),
       processes: parts.map((part) => ({
@@ -204,9 +213,9 @@ export class Host {
     this.#stopping = true;
     this.freezer.stop();
     await this.#witness.end();
-    await this.#front.stop();
+    await Promise.all([this.#front.stop(), this.#admin.stop()]);
     await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
-    this.#tellAll("stopped");
+    this.tellAll("stopped");
     await this.#witness.end();
     await this.#broker.stop();
     this.#reaper.stop();
@@ -240,10 +249,10 @@ export class Host {
   }
 
   /** One entry on every admin chain. A full disk must keep no host from starting or from ending. */
-  #tellAll(event: "started" | "stopped"): void {
+  tellAll(event: string, detail: Detail = { version: this.#version }): void {
     const names = [...this.gates.keys()];
     try {
-      this.audit.together(() => names.forEach((name) => this.audit.append(name, event, { version: this.#version })));
+      this.audit.together(() => names.forEach((name) => this.audit.append(name, event, detail)));
     } catch (error) {
       this.log.event("audit_failed", { event, why: String(error) });
     }

@@ -7,14 +7,15 @@ import { bringPrograms } from "./programs.ts";
 import { runHost } from "./run.ts";
 import { StartRefused } from "./start-refused.ts";
 
-const usage = "usage: main.ts --listen HOST:PORT [--state DIR]";
+const usage = "usage: main.ts --listen HOST:PORT --admin HOST:PORT [--state DIR]";
 
-function readFlags(): { listen: string; state: string | undefined } {
+function readFlags(): { listen: string; admin: string; state: string | undefined } {
   try {
-    const options = { listen: { type: "string" }, state: { type: "string" } } as const;
+    const options = { listen: { type: "string" }, admin: { type: "string" }, state: { type: "string" } } as const;
     const { values } = parseArgs({ options, strict: true, allowPositionals: false });
     if (values.listen === undefined) throw new StartRefused(`--listen is missing; ${usage}`);
-    return { listen: values.listen, state: values.state };
+    if (values.admin === undefined) throw new StartRefused(`--admin is missing; ${usage}`);
+    return { listen: values.listen, admin: values.admin, state: values.state };
   } catch (error) {
     throw new StartRefused(error instanceof StartRefused ? error.message : `${(error as Error).message}; ${usage}`);
   }
@@ -22,9 +23,10 @@ function readFlags(): { listen: string; state: string | undefined } {
 
 const lines = openLineWriter(1);
 try {
-  const { listen, state } = readFlags();
+  const { listen, admin, state } = readFlags();
   const log = openLog(lines.write);
-  await runHost({ state, listen: parseListen(listen), bring: bringPrograms, log });
+  const addresses = { listen: parseListen(listen), admin: parseListen(admin, "--admin") };
+  await runHost({ state, ...addresses, bring: bringPrograms, log });
 } catch (error) {
   process.stderr.write(
     error instanceof StartRefused ? `supervisor: ${error.message}\n` : `${String((error as Error).stack)}\n`,

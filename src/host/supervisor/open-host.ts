@@ -21,6 +21,8 @@ export interface HostOptions {
   /** Folder of `--state`; undefined for the usual one. */
   readonly state: string | undefined;
   readonly listen: Listen;
+  /** Where the admin process listens. */
+  readonly admin: Listen;
   /** Brings the programs to a folder; see `bringPrograms`. */
   readonly bring: (folder: string) => Promise<Programs>;
   readonly log: Log;
@@ -78,8 +80,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
     for (const { release } of registry.list()) if (release) await cedar.prepare(release).catch(() => undefined);
     const libraries = findLibraries(programs.workerd);
     requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
-    const { listen, log } = options;
-    return new Host({ places, ids, registry, groups, programs, cedar, libraries, listen, log });
+    const { listen, admin, log } = options;
+    return new Host({ places, ids, registry, groups, programs, cedar, libraries, listen, admin, log });
   } catch (error) {
     removeRunFolder(places);
     registry.close();

@@ -49,7 +49,7 @@ test("a socket path of 107 bytes passes and one of 108 is refused", () => {
 
 test("a run folder too deep for its own sockets is refused, a shorter one passes", () => {
   const deep = (length: number) => findPlaces("/srv/x", 1000, { XDG_RUNTIME_DIR: "/".padEnd(length, "r") });
-  const sockets = Buffer.byteLength(deep(20).broker.control) - 20;
+  const sockets = Buffer.byteLength(deep(20).admin.health) - 20;
   requireSocketPaths(deep(107 - sockets));
   assert.throws(() => requireSocketPaths(deep(108 - sockets)), StartRefused);
 });

@@ -22,6 +22,16 @@ export interface Places {
   readonly configs: string;
   readonly broker: { readonly state: string; readonly run: string; readonly control: string };
   readonly front: { readonly state: string; readonly run: string; readonly health: string };
+  readonly admin: {
+    readonly state: string;
+    /** Only the admin process may enter, and only the supervisor may make anything in it. */
+    readonly run: string;
+    /** The supervisor's socket for the admin process. */
+    readonly host: string;
+    /** What the admin process makes itself. */
+    readonly own: string;
+    readonly health: string;
+  };
 }
 
 export interface GatePlaces {
@@ -80,6 +90,13 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     configs: join(run, "configs"),
     broker: { state: join(real, "broker"), run: join(run, "broker"), control: join(run, "broker", "control.sock") },
     front: { state: join(real, "front"), run: join(run, "front"), health: join(run, "front", "health.sock") },
+    admin: {
+      state: join(real, "admin"),
+      run: join(run, "admin"),
+      host: join(run, "admin", "host.sock"),
+      own: join(run, "admin", "own"),
+      health: join(run, "admin", "own", "health.sock"),
+    },
   };
 }
 
@@ -111,7 +128,13 @@ export function decideSocketPath(path: string): string | undefined {
 
 /** Throws when a fixed socket of this host would not fit; the sockets of a deployment are checked when it comes. */
 export function requireSocketPaths(places: Places): void {
-  for (const path of [places.control, places.broker.control, places.front.health]) {
+  for (const path of [
+    places.control,
+    places.broker.control,
+    places.front.health,
+    places.admin.host,
+    places.admin.health,
+  ]) {
     const wrong = decideSocketPath(path);
     if (wrong !== undefined) throw new StartRefused(`${wrong} (XDG_RUNTIME_DIR decides where the run folder is)`);
   }

@@ -1,4 +1,4 @@
-// Control `runtime`: broker and front as supervised parts. Both are plain processes with a user id of their own; what
+// Control `runtime`: broker, front and admin as supervised parts. All three are plain processes with a user id of their own; what
 // they may do is decided by the folders they may enter and by having neither a capability nor a way to gain one.
 import { launchPlain } from "./launch.ts";
 import type { Listen } from "./listen.ts";
@@ -68,5 +68,20 @@ export function frontPart(places: Places, ids: HostIds, programs: Programs, list
       ...["--state", places.front.state, "--listen", listen.text],
     ],
     socketPath: places.front.health,
+  });
+}
+
+/** The admin process: it may be gone for an hour, nothing waits for it. */
+export function adminPart(places: Places, ids: HostIds, programs: Programs, listen: Listen): PartSpec {
+  return plainPart(ids, {
+    name: "admin",
+    uid: ids.admin,
+    graceMs: 6000,
+    openFiles: 4096,
+    argv: [
+      ...[programs.node, programs.admin, "--run", places.run],
+      ...["--state", places.admin.state, "--listen", listen.text],
+    ],
+    socketPath: places.admin.health,
   });
 }

@@ -30,7 +30,12 @@ function fresh(): string {
 }
 
 const here = "src/host/supervisor/fixtures";
-const parts = { gate: `${here}/hostile-gate.ts`, broker: `${here}/broker.ts`, front: `${here}/front.ts` };
+const parts = {
+  gate: `${here}/hostile-gate.ts`,
+  broker: `${here}/broker.ts`,
+  front: `${here}/front.ts`,
+  admin: `${here}/admin.ts`,
+};
 
 test("the same sources in another folder give the same bytes, changed ones do not", async () => {
   const copy = fresh();

@@ -25,6 +25,7 @@ export interface Programs {
   readonly gate: string;
   readonly broker: string;
   readonly front: string;
+  readonly admin: string;
 }
 
 /** What the gate of a deployment with a policy file runs in place of `gate`. */
@@ -35,12 +36,13 @@ export interface CedarPrograms {
 }
 
 /** Entry points, relative to the root of the sources. */
-export type Entries = Readonly<Record<"gate" | "broker" | "front", string>>;
+export type Entries = Readonly<Record<"gate" | "broker" | "front" | "admin", string>>;
 
 const entries: Entries = {
   gate: "src/gate/worker.ts",
   broker: "src/host/broker/main.ts",
   front: "src/host/front/main.ts",
+  admin: "src/admin/main.ts",
 };
 
 const cedarEntry = "src/gate/worker-cedar.ts";
@@ -158,15 +160,16 @@ export async function bringPrograms(folder: string, from: Entries = entries): Pr
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   chmodSync(folder, 0o755);
   const index = readIndex(folder);
-  const [gate, broker, front] = await Promise.all([
+  const [gate, broker, front, admin] = await Promise.all([
     bringText(folder, index, from.gate, "worker", "gate.js"),
     bringText(folder, index, from.broker, "node", "broker.mjs"),
     bringText(folder, index, from.front, "node", "front.mjs"),
+    bringText(folder, index, from.admin, "node", "admin.mjs"),
   ]).finally(endBundling);
   const { arch } = process;
   const node = placeBinary(folder, `node-linux-${arch}`, "bin/node");
   const workerd = placeBinary(folder, `@cloudflare/workerd-linux-${arch === "x64" ? "64" : arch}`, "bin/workerd");
-  const programs = { node, workerd, gate, broker, front };
+  const programs = { node, workerd, gate, broker, front, admin };
   writeIndex(folder, index);
   removeOthers(folder, index, Object.values(programs));
   return programs;

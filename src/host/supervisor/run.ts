@@ -30,12 +30,14 @@ export async function runHost(options: HostOptions): Promise<void> {
     await end(host, "a part could not start");
     throw error;
   }
-  const server = await serveControl(host, () => told.resolve("asked over the control socket"));
+  const servers = await serveControl(host, () => told.resolve("asked over the control socket"));
   const { state, control } = host.places;
   host.log.event("ready", { state, control, url: options.listen.url, after_ms: Math.round(performance.now() - began) });
   const why = await told.promise;
-  server.close();
-  server.closeIdleConnections();
+  for (const server of servers) {
+    server.close();
+    server.closeIdleConnections();
+  }
   await end(host, why);
-  server.closeAllConnections();
+  for (const server of servers) server.closeAllConnections();
 }

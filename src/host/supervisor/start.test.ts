@@ -99,11 +99,20 @@ test("a start says what is weaker here, and nothing when nothing is", async () =
 test("a supervisor whose lines nobody reads ends all the same when it is told to", async () => {
   const state = makeState();
   const fifo = `${state}/lines`;
-  const port = await findFreePort();
+  const [port, admin] = [await findFreePort(), await findFreePort()];
   // The pipe is full before the first line, however much it holds, and its reader never reads.
   const script = 'mkfifo "$1"; exec 9<>"$1"; timeout 1 cat /dev/zero >&9; shift; exec "$@" >&9';
   const main = join(import.meta.dirname, "main.ts");
-  const argv = [process.execPath, main, "--listen", `127.0.0.1:${port}`, "--state", state];
+  const argv = [
+    process.execPath,
+    main,
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--admin",
+    `127.0.0.1:${admin}`,
+    "--state",
+    state,
+  ];
   const child = spawn("/bin/bash", ["-c", script, "bash", fifo, ...argv], { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const { control, run } = findPlaces(state, process.getuid?.() ?? -1, process.env);

@@ -44,7 +44,7 @@ test("a folder that was moved takes its block along, a copy beside the original 
 });
 
 test("ids of gates are the lowest free ones of the block, and the 91st is refused", () => {
-  const ids = { own: true, base: 66_000, broker: 66_000, front: 66_001 };
+  const ids = { own: true, base: 66_000, broker: 66_000, front: 66_001, admin: 66_002 };
   assert.equal(chooseGateId(ids, new Set()), 66_010);
   assert.equal(chooseGateId(ids, new Set([66_010, 66_012])), 66_011);
   const most = new Set(Array.from({ length: 89 }, (_, n) => 66_010 + n));
@@ -53,5 +53,5 @@ test("ids of gates are the lowest free ones of the block, and the 91st is refuse
 });
 
 test("without root every part has the caller's id and none says it is its own", () => {
-  assert.deepEqual(shareOneId(1000), { own: false, base: 1000, broker: 1000, front: 1000 });
+  assert.deepEqual(shareOneId(1000), { own: false, base: 1000, broker: 1000, front: 1000, admin: 1000 });
 });

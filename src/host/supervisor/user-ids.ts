@@ -22,15 +22,16 @@ export interface HostIds {
   readonly base: number;
   readonly broker: number;
   readonly front: number;
+  readonly admin: number;
 }
 
 /** Without root all parts share the id of whoever started. */
 export function shareOneId(uid: number): HostIds {
-  return { own: false, base: uid, broker: uid, front: uid };
+  return { own: false, base: uid, broker: uid, front: uid, admin: uid };
 }
 
 function ownIds(base: number): HostIds {
-  return { own: true, base, broker: base, front: base + 1 };
+  return { own: true, base, broker: base, front: base + 1, admin: base + 2 };
 }
 
 /** Ids that the machine's own accounts use. */

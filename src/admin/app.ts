@@ -1,0 +1,178 @@
+// Controls `admin-access`, `schemas`, `rate-limits`: the walk of one request to admin, the same for every row of the table: is it
+// for us, which row, who asks, may they, how often, then query, body and keys, and only then the handler. An attacker wants a
+// step left out on one path: there is one function, and the order is written here and nowhere else.
+import { Hono } from "hono";
+import type { Actor } from "../controls/wire/admin.ts";
+import { isJson, parseJson, readBytes } from "./body.ts";
+import type { Context } from "./context.ts";
+import { problemReply, type Refused, type Reply } from "./problem.ts";
+import { TokenRates } from "./rate.ts";
+import { requestId } from "./request-id.ts";
+import type { Done, Handled, Row } from "./row.ts";
+import { decideRole, signIn } from "./sign-in.ts";
+import { decideSite } from "./site.ts";
+
+export interface AppOptions {
+  readonly rows: readonly Row[];
+  readonly context: Context;
+  /** One line of the log. */
+  readonly log: (line: object) => void;
+  readonly now: () => number;
+}
+
+/** On every answer: nothing of it may be kept, framed, guessed at or run. */
+const safe = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+const nobody = { by: "nobody", token: "000000000000", role: "viewer" } as const;
+
+/** The program that answers requests. */
+export function makeApp({ rows, context, log, now }: AppOptions): Hono {
+  const app = new Hono();
+  const rates = new TokenRates();
+  const paths = Map.groupBy(rows, ({ path }) => path);
+
+  const answer = async (request: Request, id: string, path: string, params: Record<string, string>) => {
+    const refused = decideSite(sitesOf(request.headers));
+    if (refused) return refused;
+    const here = paths.get(path) ?? [];
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const row = here.find((one) => one.method === method);
+    if (!row) return wrongMethod(here);
+    const at = now();
+    const actor = actorOf(context, row, request, at, id);
+    if ("code" in actor) return actor;
+    const rate = row.role === "anyone" ? { headers: {} } : rates.charge(actor.token, at);
+    if ("code" in rate) return rate;
+    return withHeaders(await run(context, row, request, params, actor), rate.headers);
+  };
+
+  const serve = async (request: Request, path: string, params: Record<string, string>): Promise<Response> => {
+    const id = requestId(request.headers.get("x-request-id"));
+    let outcome: Refused | Reply | Response;
+    try {
+      outcome = await answer(request, id, path, params);
+    } catch (error) {
+      log({ event: "broken", request: id, why: error instanceof Error ? (error.stack ?? "") : String(error) });
+      outcome = { status: 500, code: "broken", detail: `this is a bug in Ambit: its log says where (${id})` };
+    }
+    const response = outcome instanceof Response ? outcome : send("code" in outcome ? problemReply(outcome) : outcome);
+    for (const [name, value] of Object.entries(safe))
+      if (!response.headers.has(name)) response.headers.set(name, value);
+    response.headers.set("x-request-id", id);
+    return response;
+  };
+
+  for (const path of paths.keys()) {
+    app.all(path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) =>
+      serve(c.req.raw, path, c.req.param() as Record<string, string>),
+    );
+  }
+  app.notFound((c) => serve(c.req.raw, "", {}));
+  return app;
+}
+
+function sitesOf(headers: Headers) {
+  return { host: headers.get("host"), origin: headers.get("origin"), fetchSite: headers.get("sec-fetch-site") };
+}
+
+function wrongMethod(here: readonly Row[]): Refused {
+  if (here.length === 0) return { status: 404, code: "no_such_path", detail: "nothing is served here: see /docs" };
+  const methods = here.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  const allow = methods.join(", ");
+  return {
+    status: 405,
+    code: "wrong_method",
+    detail: `this path takes ${allow}`,
+    field: "(method)",
+    headers: { allow },
+  };
+}
+
+/** Who asks, when the row lets them. */
+function actorOf({ tokens }: Context, row: Row, request: Request, at: number, id: string): Actor | Refused {
+  if (row.role === "anyone") return { ...nobody, request: id };
+  const person = signIn(tokens, request.headers.get("authorization"), at);
+  if ("code" in person) return person;
+  return decideRole(person, row.role) ?? { ...person, request: id };
+}
+
+async function run(
+  context: Context,
+  row: Row,
+  request: Request,
+  params: Record<string, string>,
+  actor: Actor,
+): Promise<Refused | Reply | Response> {
+  const query = readQuery(new URL(request.url).searchParams, row);
+  if ("code" in query) return query;
+  const body = await readBody(request, row);
+  if ("code" in body) return body;
+  const ready = row.prepare({ params, query: query.values, body: body.value });
+  if (typeof ready !== "function") return ready;
+  const asked = { actor, ifMatch: request.headers.get("if-match"), signal: request.signal };
+  return replyOf(row, request, await ready(context, asked));
+}
+
+/** Query values; what a schema wants as a number is one when it is written as a whole number. */
+function readQuery(given: URLSearchParams, row: Row): { readonly values: Record<string, unknown> } | Refused {
+  const values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [key, text] of given) {
+    if (key in values) {
+      return { status: 422, code: "not_understood", detail: `${key}: is given twice`, field: key };
+    }
+    values[key] = row.numbers.has(key) && /^(?:0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text;
+  }
+  return { values: { ...values } };
+}
+
+async function readBody(request: Request, row: Row): Promise<{ readonly value: unknown } | Refused> {
+  const bytes = await readBytes(request, row.body === null ? 0 : row.maxBytes);
+  if (bytes === undefined) {
+    const most = row.body === null ? "takes no body" : `takes at most ${row.maxBytes} bytes`;
+    return { status: 413, code: "body_too_large", detail: `(body): this route ${most}`, field: "(body)" };
+  }
+  if (row.body === null) return { value: undefined };
+  if (!isJson(request.headers.get("content-type"))) {
+    const detail = "Content-Type: send application/json";
+    return { status: 415, code: "wrong_content_type", detail, field: "Content-Type" };
+  }
+  return parseJson(bytes);
+}
+
+function isDone(handled: Handled<unknown>): handled is Done<unknown> {
+  return !(handled instanceof Response) && !("code" in handled);
+}
+
+function replyOf(row: Row, request: Request, handled: Handled<unknown>): Refused | Reply | Response {
+  if (!isDone(handled)) return handled;
+  const { value, status = row.status, etag, next } = handled;
+  const headers: Record<string, string> = { "content-type": row.type };
+  if (etag !== undefined) headers["etag"] = `"${etag}"`;
+  if (next !== undefined) headers["link"] = nextLink(request.url, String(next));
+  const known = request.headers.get("if-none-match");
+  if (row.method === "GET" && etag !== undefined && known === `"${etag}"`) return { status: 304, headers, body: "" };
+  return { status, headers, body: value === undefined ? "" : JSON.stringify(value) };
+}
+
+/** The same request for the next page, as a reference without scheme and host. */
+function nextLink(url: string, after: string): string {
+  const { pathname, searchParams } = new URL(url);
+  searchParams.set("after", after);
+  return `<${pathname}?${searchParams.toString()}>; rel="next"`;
+}
+
+function withHeaders(outcome: Refused | Reply | Response, more: Record<string, string>): Refused | Reply | Response {
+  if (!(outcome instanceof Response)) return { ...outcome, headers: { ...more, ...outcome.headers } };
+  for (const [name, value] of Object.entries(more)) outcome.headers.set(name, value);
+  return outcome;
+}
+
+function send({ status, headers, body }: Reply): Response {
+  return new Response([204, 304].includes(status) ? null : body, { status, headers });
+}

@@ -1,0 +1,8 @@
+// What every handler of admin may use. Nothing here is a key or a truth: the supervisor is asked for all that matters.
+import type { HostLink } from "./host-link.ts";
+import type { TokenStore } from "./token-store.ts";
+
+export interface Context {
+  readonly host: HostLink;
+  readonly tokens: TokenStore;
+}

@@ -1,0 +1,76 @@
+// Control `schemas`: from raw HTTP to the app. An attacker sends what two readers would read in two ways: two Hosts, a whole
+// URL as the target, bad chunks, endless headers. Node's parser refuses most of it; what it would let through or mend is refused
+// here, before anything looks at it. Every answer is a problem document, also the one to what is no HTTP at all.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { problemReply, type Refused } from "./problem.ts";
+
+const limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 2000,
+  maxHeaderSize: 16_384,
+  insecureHTTPParser: false,
+  requireHostHeader: false,
+};
+const maxConnections = 256;
+
+/** A server that answers with the app; it listens when it is told to. */
+export function makeServer(app: Hono): Server {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(limits, (request, response) => {
+    const refused = decideRaw(request);
+    if (refused) return refuse(response, refused);
+    void listener(request, response);
+  });
+  server.maxConnections = maxConnections;
+  server.maxHeadersCount = 100;
+  server.on("clientError", answerBroken);
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) =>
+    refuse(response, { status: 417, code: "wrong_expectation", detail: "Expect: leave it out", field: "Expect" }),
+  );
+  return server;
+}
+
+/** Why a request that Node could read is refused all the same, or undefined. */
+function decideRaw(request: IncomingMessage): Refused | undefined {
+  const { url = "", rawHeaders } = request;
+  const hosts = rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host").length;
+  if (hosts !== 1) return { status: 400, code: "wrong_host", detail: "Host: send exactly one", field: "Host" };
+  if (!/^\/(?!\/)[\x21-\x7e]*$/.test(url) || url.includes("#") || url.includes("\\")) {
+    return {
+      status: 400,
+      code: "wrong_target",
+      detail: "(target): send a path, without host or fragment",
+      field: "(target)",
+    };
+  }
+  return undefined;
+}
+
+function refuse(response: ServerResponse, refused: Refused): void {
+  const { status, headers, body } = problemReply(refused);
+  response.writeHead(status, { ...headers, connection: "close" }).end(body);
+}
+
+const broken: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "headers_too_large"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "body_too_large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "too_slow"],
+};
+
+function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, code] = broken[error.code ?? ""] ?? [400, "not_http"];
+  const { headers, body } = problemReply({
+    status,
+    code,
+    detail: "(request): this is not HTTP/1.1 as we read it",
+    field: "(request)",
+  });
+  const head = [`HTTP/1.1 ${status} ${code}`, `content-type: ${headers["content-type"]}`, "connection: close"];
+  socket.end(`${head.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}

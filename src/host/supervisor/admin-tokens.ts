@@ -1,0 +1,38 @@
+// Control `admin-access`: the operator's way to the tokens that people sign in to admin with. The admin process makes and
+// keeps them; the operator asks for one over the control socket, which the admin process itself cannot. A token passes
+// through here once and is neither kept nor written down; that it was made or ended is, on every admin chain.
+import { tokenAnswer, tokenView } from "../../controls/wire/admin.ts";
+import type { Problem } from "../../controls/wire/gate.ts";
+import type { Host } from "./host.ts";
+import { ask } from "./probe.ts";
+import { describeAnswer, makeProblem } from "./problem.ts";
+
+type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
+
+const limits = { timeoutMs: 10_000, maxBytes: 1_048_576 };
+
+/** Passes `method /v1/admin/tokens...` on to the admin process; `body` is JSON text or empty. */
+export async function passToAdmin(host: Host, method: string, url: string, body: string): Promise<Outcome> {
+  const path = url.slice("/v1/admin".length);
+  const headers = { "content-type": "application/json" };
+  try {
+    const answer = await ask({ socketPath: host.places.admin.health }, { method, path, headers, body, ...limits });
+    if (answer.status >= 400) {
+      return { problem: makeProblem(answer.status, "admin_refused", describeAnswer(answer)) };
+    }
+    const value: unknown = answer.body === "" ? undefined : JSON.parse(answer.body);
+    note(host, method, path, value);
+    return { status: answer.status, value };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { problem: makeProblem(503, "admin_not_ready", `admin gave no answer (${why}): see ambit status`) };
+  }
+}
+
+function note(host: Host, method: string, path: string, value: unknown): void {
+  if (method === "POST") {
+    const { token: _secret, ...view } = tokenAnswer.parse(value);
+    host.tellAll("admin_token_made", tokenView.parse(view));
+  }
+  if (method === "DELETE") host.tellAll("admin_token_ended", { id: path.slice("/tokens/".length) });
+}
