@@ -7,6 +7,7 @@ import { isJson, parseJson, readBytes } from "./body.ts";
 import type { Context } from "./context.ts";
 import { problemReply, type Refused, type Reply } from "./problem.ts";
 import { TokenRates } from "./rate.ts";
+import { readKey, requestHash } from "./idempotency.ts";
 import { requestId } from "./request-id.ts";
 import type { Done, Handled, Row } from "./row.ts";
 import { decideRole, signIn } from "./sign-in.ts";
@@ -45,11 +46,13 @@ export function makeApp({ rows, context, log, now }: AppOptions): Hono {
     const row = here.find((one) => one.method === method);
     if (!row) return wrongMethod(here);
     const at = now();
-    const actor = actorOf(context, row, request, at, id);
-    if ("code" in actor) return actor;
-    const rate = row.role === "anyone" ? { headers: {} } : rates.charge(actor.token, at);
+    if (row.role === "anyone") return run(context, row, request, params, { ...nobody, request: id }, at);
+    const person = signIn(context.tokens, request.headers.get("authorization"), at);
+    if ("code" in person) return person;
+    const rate = rates.charge(person.token, at);
     if ("code" in rate) return rate;
-    return withHeaders(await run(context, row, request, params, actor), rate.headers);
+    const done = decideRole(person, row.role) ?? run(context, row, request, params, { ...person, request: id }, at);
+    return withHeaders(await done, rate.headers);
   };
 
   const serve = async (request: Request, path: string, params: Record<string, string>): Promise<Response> => {
@@ -94,20 +97,13 @@ function wrongMethod(here: readonly Row[]): Refused {
   };
 }
 
-/** Who asks, when the row lets them. */
-function actorOf({ tokens }: Context, row: Row, request: Request, at: number, id: string): Actor | Refused {
-  if (row.role === "anyone") return { ...nobody, request: id };
-  const person = signIn(tokens, request.headers.get("authorization"), at);
-  if ("code" in person) return person;
-  return decideRole(person, row.role) ?? { ...person, request: id };
-}
-
 async function run(
   context: Context,
   row: Row,
   request: Request,
   params: Record<string, string>,
   actor: Actor,
+  now: number,
 ): Promise<Refused | Reply | Response> {
   const query = readQuery(new URL(request.url).searchParams, row);
   if ("code" in query) return query;
@@ -116,7 +112,17 @@ async function run(
   const ready = row.prepare({ params, query: query.values, body: body.value });
   if (typeof ready !== "function") return ready;
   const asked = { actor, ifMatch: request.headers.get("if-match"), signal: request.signal };
-  return replyOf(row, request, await ready(context, asked));
+  const act = async () => replyOf(row, request, await ready(context, asked));
+  const key = row.method === "GET" ? null : readKey(request.headers.get("idempotency-key"));
+  if (key === null) return act();
+  if (typeof key !== "string") return key;
+  const bearer = request.headers.get("authorization") ?? "";
+  const keyed = { token: actor.token, bearer, key, request: requestHash(request, body.bytes) };
+  return context.idempotency.once(keyed, now, async () => {
+    const done = await act();
+    if (done instanceof Response) throw new Error(`${row.id}: an answer that is a stream cannot be kept`);
+    return "code" in done ? problemReply(done) : done;
+  });
 }
 
 /** Query values; what a schema wants as a number is one when it is written as a whole number. */
@@ -131,18 +137,22 @@ function readQuery(given: URLSearchParams, row: Row): { readonly values: Record<
   return { values: { ...values } };
 }
 
-async function readBody(request: Request, row: Row): Promise<{ readonly value: unknown } | Refused> {
+async function readBody(
+  request: Request,
+  row: Row,
+): Promise<{ readonly value: unknown; readonly bytes: Uint8Array } | Refused> {
   const bytes = await readBytes(request, row.body === null ? 0 : row.maxBytes);
   if (bytes === undefined) {
     const most = row.body === null ? "takes no body" : `takes at most ${row.maxBytes} bytes`;
     return { status: 413, code: "body_too_large", detail: `(body): this route ${most}`, field: "(body)" };
   }
-  if (row.body === null) return { value: undefined };
+  if (row.body === null) return { value: undefined, bytes };
   if (!isJson(request.headers.get("content-type"))) {
     const detail = "Content-Type: send application/json";
     return { status: 415, code: "wrong_content_type", detail, field: "Content-Type" };
   }
-  return parseJson(bytes);
+  const parsed = parseJson(bytes);
+  return "code" in parsed ? parsed : { ...parsed, bytes };
 }
 
 function isDone(handled: Handled<unknown>): handled is Done<unknown> {

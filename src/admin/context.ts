@@ -1,8 +1,10 @@
 // What every handler of admin may use. Nothing here is a key or a truth: the supervisor is asked for all that matters.
 import type { HostLink } from "./host-link.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { TokenStore } from "./token-store.ts";
 
 export interface Context {
   readonly host: HostLink;
   readonly tokens: TokenStore;
+  readonly idempotency: Idempotency;
 }

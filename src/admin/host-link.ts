@@ -1,7 +1,7 @@
 // Control `admin-access`: admin's way to the supervisor, its own socket. An act names who asked for it; the supervisor writes
 // that down before it does anything. An answer is parsed like anything else that comes from outside this process.
-import type { z } from "zod";
-import { actorHeader, writeActor, type Actor } from "../controls/wire/admin.ts";
+import { z } from "zod";
+import { actorHeader, writeActor, type Actor, type Note } from "../controls/wire/admin.ts";
 import { controlRequest, ControlUnreachable, type ControlAnswer } from "../host/control-client.ts";
 import { passOnProblem, type Refused } from "./problem.ts";
 
@@ -44,6 +44,12 @@ export class HostLink {
     if (parsed.success) return { value: parsed.data };
     const detail = "the supervisor's answer was not understood: are both of the same version? start Ambit again";
     return { status: 502, code: "answer_not_understood", detail };
+  }
+
+  /** Has the supervisor write down an act of ours on every admin chain, before it is done. */
+  note(event: Note["event"], detail: Note["detail"], actor: Actor): Promise<{ value: undefined } | Refused> {
+    const body = { event, detail };
+    return this.ask({ method: "POST", path: "/v1/admin/noted", body, answer: z.undefined(), actor });
   }
 }
 

@@ -2,10 +2,12 @@
 // what it knows it asks of the supervisor, and what it keeps can be lost. It may die for an hour and nothing else stops.
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { AnswerStore } from "./answer-store.ts";
 import { makeApp } from "./app.ts";
 import { parseFlags, type AdminFlags } from "./flags.ts";
 import { healthSocket, serveHealth } from "./health.ts";
 import { HostLink } from "./host-link.ts";
+import { Idempotency } from "./idempotency.ts";
 import { rows } from "./routes.ts";
 import { makeServer } from "./serve.ts";
 import { openStore } from "./store.ts";
@@ -26,7 +28,12 @@ function start({ run, state, host, port }: AdminFlags): void {
   const db = open(join(state, "admin.sqlite"));
   const tokens = new TokenStore(db);
   const link = new HostLink(join(run, "admin", "host.sock"));
-  const app = makeApp({ rows, context: { host: link, tokens }, log: print, now: Date.now });
+  const app = makeApp({
+    rows,
+    context: { host: link, tokens, idempotency: new Idempotency(new AnswerStore(db)) },
+    log: print,
+    now: Date.now,
+  });
   const server = makeServer(app);
   server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   server.listen(port, host, () => {

@@ -1,8 +1,25 @@
 // Control `admin-access`: the route table: every path that admin serves, with its role, its schemas and the entry that it
 // leaves. What is not here is not served.
 import type { Row } from "./row.ts";
+import { auditRows } from "./routes/audit.ts";
+import { deployRows } from "./routes/deploy.ts";
 import { deploymentRows } from "./routes/deployments.ts";
+import { documentRows } from "./routes/document.ts";
+import { freezeRows } from "./routes/freeze.ts";
 import { healthRows } from "./routes/health.ts";
 import { statusRows } from "./routes/status.ts";
+import { tokenRows } from "./routes/tokens.ts";
 
-export const rows: readonly Row[] = [...healthRows, ...statusRows, ...deploymentRows];
+/** Version of the API: it changes when a request that was taken would be refused. */
+export const apiVersion = "1";
+
+export const rows: readonly Row[] = [
+  ...healthRows,
+  ...documentRows(() => rows, apiVersion),
+  ...statusRows,
+  ...deploymentRows,
+  ...deployRows,
+  ...freezeRows,
+  ...auditRows,
+  ...tokenRows,
+];

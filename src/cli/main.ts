@@ -44,6 +44,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "see pinned tools, accept a changed one",
     run: async (args) => (await import("./tools.ts")).runTools(args),
   },
+  admin: {
+    help: "make, list and end tokens for the admin API",
+    run: async (args) => (await import("./admin.ts")).runAdmin(args),
+  },
   audit: {
     help: "take out the audit chains, or verify them",
     run: async (args) => (await import("./audit.ts")).runAudit(args),

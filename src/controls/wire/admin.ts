@@ -42,6 +42,13 @@ export function parseActor(header: string | readonly string[] | undefined): Acto
   }
 }
 
+/** Supervisor, `host.sock`, `POST /v1/admin/noted`: an act of admin alone, for every admin chain -> 204. */
+export const noteRequest = z.strictObject({
+  event: z.enum(["admin_token_made", "admin_token_ended"]),
+  detail: z.record(z.string().max(64), z.union([z.string().max(254), z.int()])),
+});
+export type Note = z.infer<typeof noteRequest>;
+
 /** Longest life of a token of a person. */
 export const maxTokenDays = 365;
 const days = z.int().min(1).max(maxTokenDays);

@@ -15,7 +15,11 @@ import { freezePlaces, frozenSince } from "./freeze.ts";
  * - `POST /v1/deployments/<name>/freeze` freezeRequest, `/thaw` thawRequest -> freezeAnswer (wire/freeze.ts)
  * - `POST /v1/stop` -> 202, then everything stops
  */
-export const deployRequest = z.strictObject({ release: releaseSchema });
+export const deployRequest = z.strictObject({
+  release: releaseSchema,
+  /** Release that must be the one that runs now, null for none; left out, whatever runs is replaced. */
+  expects: z.string().nullable().optional(),
+});
 export const deployAnswer = z.strictObject({
   name: z.string(),
   release: z.string(),

@@ -1,7 +1,7 @@
 // Control `schemas`, `admin-access`: the two control sockets. Whoever can open `control.sock` is the operator: the folder and
 // the mode 0600 say who that is. `admin/host.sock` is the admin process's: the same routes, but for ending Ambit and making
-// tokens, and each act names who asked admin for it. Even so every request is parsed strictly and bounded, because the command line passes on files and
-// words that others wrote. A secret's value goes through as bytes and is never looked at.
+// tokens, and each act names who asked admin for it. Even so every request is parsed strictly and bounded, because files and
+// words that others wrote are passed on. A secret's value goes through as bytes and is never looked at.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { z } from "zod";
@@ -9,7 +9,8 @@ import { namePattern } from "../../controls/manifest/shapes.ts";
 import { deployRequest, type DeploymentList } from "../../controls/wire/control.ts";
 import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
-import { noteActor } from "./actor.ts";
+import { noteRequest } from "../../controls/wire/admin.ts";
+import { noteAct, noteActor } from "./actor.ts";
 import { passToAdmin } from "./admin-tokens.ts";
 import { getKey, getPage, postSeal } from "./audit-control.ts";
 import { deploy } from "./deploy.ts";
@@ -72,6 +73,13 @@ async function parseJson<T>(
 const putDeployment: Route = async (host, request, [name = ""]) => {
   const parsed = await parseJson(request, deployRequest, maxDeployBytes);
   if ("problem" in parsed) return parsed;
+  const { expects } = parsed.value;
+  const runs = host.registry.find(name)?.release?.release ?? null;
+  // Right before the deploy takes its turn: nothing can come between.
+  if (expects !== undefined && expects !== runs) {
+    const detail = `expects: ${name} runs ${runs ?? "nothing"} now: look at what changed, then deploy onto that`;
+    return { problem: makeProblem(412, "release_changed", detail, "expects") };
+  }
   const done = await deploy(host, name, parsed.value.release);
   return "problem" in done ? done : { status: 200, value: done.answer };
 };
@@ -133,6 +141,13 @@ const anyTokens: Route = async (host, request) => {
   return passToAdmin(host, request.method ?? "", request.url ?? "", body.toString("utf8"));
 };
 
+const postNote: Route = async (host, request) => {
+  const parsed = await parseJson(request, noteRequest, maxSmallBytes);
+  if ("problem" in parsed) return parsed;
+  noteAct(host, request, parsed.value);
+  return { status: 204 };
+};
+
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
 interface Row {
@@ -161,6 +176,7 @@ function routes(onStop: () => void): Row[] {
       route: () => (onStop(), { status: 202, value: {} }),
       isOperatorsAlone: true,
     },
+    { method: "POST", path: /^\/v1\/admin\/noted$/, route: postNote },
     { method: "GET", path: /^\/v1\/admin\/tokens$/, route: anyTokens, isOperatorsAlone: true },
     { method: "POST", path: /^\/v1\/admin\/tokens$/, route: anyTokens, isOperatorsAlone: true },
     { method: "DELETE", path: /^\/v1\/admin\/tokens\/[0-9A-Za-z]{12}$/, route: anyTokens, isOperatorsAlone: true },
@@ -202,8 +218,10 @@ export async function serveControl(host: Host, onStop: () => void): Promise<Serv
   const operator = await serve(host, control, (request, response) => answerOne(host, rows, request, response));
   chmodSync(control, 0o600);
   const forAdmin = await serve(host, admin.host, async (request, response) => {
-    const problem = noteActor(host, request);
-    return problem === undefined ? answerOne(host, admins, request, response) : send(response, { problem });
+    const noted = noteActor(host, request);
+    return typeof noted === "function"
+      ? answerOne(host, admins, request, response, noted)
+      : send(response, { problem: noted });
   });
   // Nobody but the supervisor makes anything in its folder, so this is the socket and nothing that was put in its place.
   if (host.ids.own) chownSync(admin.host, 0, host.ids.admin);
@@ -211,9 +229,17 @@ export async function serveControl(host: Host, onStop: () => void): Promise<Serv
   return [operator, forAdmin];
 }
 
-async function answerOne(host: Host, rows: readonly Row[], request: IncomingMessage, response: ServerResponse) {
+async function answerOne(
+  host: Host,
+  rows: readonly Row[],
+  request: IncomingMessage,
+  response: ServerResponse,
+  onDone: () => void = () => undefined,
+): Promise<void> {
   if (await passToGate(host, request, response)) return;
-  send(response, await decideOutcome(host, rows, request));
+  const outcome = await decideOutcome(host, rows, request);
+  onDone();
+  send(response, outcome);
 }
 
 type Answerer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

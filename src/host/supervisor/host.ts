@@ -3,7 +3,6 @@
 import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
 import type { HostStatus } from "../../controls/wire/control.ts";
-import type { Detail } from "../chain-table.ts";
 import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { projectRoot } from "./bundle.ts";
@@ -132,7 +131,7 @@ export class Host {
       if (fault === undefined) this.startGate(new Gate(this.gateHost, row, row.release, true));
       else this.#weaker.set(row.name, `${row.name} does not run: ${fault}`);
     }
-    this.tellAll("started");
+    this.#tellAll("started");
     try {
       await Promise.all([this.#broker.ready(), this.#front.ready(), this.#admin.ready()]);
     } catch (error) {
@@ -215,7 +214,7 @@ export class Host {
     await this.#witness.end();
     await Promise.all([this.#front.stop(), this.#admin.stop()]);
     await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
-    this.tellAll("stopped");
+    this.#tellAll("stopped");
     await this.#witness.end();
     await this.#broker.stop();
     this.#reaper.stop();
@@ -249,10 +248,10 @@ export class Host {
   }
 
   /** One entry on every admin chain. A full disk must keep no host from starting or from ending. */
-  tellAll(event: string, detail: Detail = { version: this.#version }): void {
+  #tellAll(event: "started" | "stopped"): void {
     const names = [...this.gates.keys()];
     try {
-      this.audit.together(() => names.forEach((name) => this.audit.append(name, event, detail)));
+      this.audit.together(() => names.forEach((name) => this.audit.append(name, event, { version: this.#version })));
     } catch (error) {
       this.log.event("audit_failed", { event, why: String(error) });
     }

@@ -10,6 +10,7 @@ const titles: Record<number, string> = {
   405: "Method not allowed",
   408: "Too slow",
   409: "Conflict",
+  412: "Changed meanwhile",
   413: "Too large",
   415: "Not JSON",
   422: "Refused",
