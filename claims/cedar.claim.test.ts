@@ -8,8 +8,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { node, root } from "../src/cli/child.ts";
+import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { loadRelease } from "../src/cli/load-release.ts";
@@ -189,7 +189,7 @@ function deploy(text: string) {
 
 function put(file: string) {
   const { release } = loadRelease(file);
-  return askControl(state.folder, "PUT", "/v1/deployments/ruled", { body: { release } });
+  return putRelease(state.folder, release);
 }
 
 /** The configuration that the gate runs with. */

@@ -2,6 +2,7 @@
 // gate said is read from the turn's reply and from the audit; what happened, from the servers' own counts.
 import { setTimeout as pause } from "node:timers/promises";
 import { askControl } from "../src/cli/control.ts";
+import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
@@ -71,8 +72,7 @@ export class HostileStage {
 
   /** Deploys a release; undefined when it was accepted, otherwise the line that the operator reads. */
   async deploy(release: Release = this.release): Promise<string | undefined> {
-    const path = `/v1/deployments/${release.manifest.name}`;
-    const { status, body } = await askControl(this.#state.folder, "PUT", path, { body: { release } });
+    const { status, body } = await putRelease(this.#state.folder, release);
     return status === 200 ? undefined : (body as Problem).detail;
   }
 

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
 import { askControl } from "../src/cli/control.ts";
+import { putRelease } from "../src/cli/put-release.ts";
 import type { Manifest } from "../src/controls/manifest/schema.ts";
 import type { deployAnswer, HostStatus } from "../src/controls/wire/control.ts";
 import { freshState, type FreshState } from "./fresh-state.ts";
@@ -66,8 +67,7 @@ export class LimitsStage {
         },
       };
     });
-    const path = `/v1/deployments/${name}`;
-    const { status, body } = await askControl(this.#state.folder, "PUT", path, { body: { release } });
+    const { status, body } = await putRelease(this.#state.folder, release);
     if (status !== 200) throw new Error(JSON.stringify(body));
     this.#tokens.set(name, (body as z.infer<typeof deployAnswer>).token ?? "");
   }

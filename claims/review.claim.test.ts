@@ -226,7 +226,9 @@ test("a new release voids what was held under the old one, and what was approved
   const body = { release: { ...changed, release: hashRelease(changed) } };
   const deployed = await askControl(state.folder, "PUT", "/v1/deployments/reviewed", { body });
   assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
-  assert.equal((await end(turn)).state, "done");
+  const { state: ended, reply } = await end(turn);
+  assert.equal(ended, "failed");
+  assert.match(reply, /refused \(voided\): a new release took over while announce waited for a person/);
   assert.equal((await view(call.callId)).state, "voided");
   assert.equal((await decide(call, "approve", "", "dora@acme.example")).status, 409);
   assert.equal(count("voided"), 0);

@@ -77,7 +77,13 @@ const rooms: readonly Room[] = [
   },
   {
     files: ["src/cli/"],
-    imports: [...words, "src/host/control-client.ts", "src/host/supervisor/places.ts", "src/cli/"],
+    imports: [
+      ...words,
+      "src/host/control-client.ts",
+      "src/host/audit-export.ts",
+      "src/host/supervisor/places.ts",
+      "src/cli/",
+    ],
     packages: ["zod", "yaml", "@cedar-policy/cedar-wasm/nodejs"],
     because: "the command line asks a running host, whose places it must know; it is not a second one",
   },

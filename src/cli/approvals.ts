@@ -2,6 +2,7 @@
 import { userInfo } from "node:os";
 import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
+import { visible } from "./authority.ts";
 import { askHost, gatePath } from "./host.ts";
 
 const usage = "approvals ls NAME | show NAME CALL | approve NAME CALL | deny NAME CALL [--reason TEXT] [--by WHO]";
@@ -79,9 +80,4 @@ export function renderApproval(held: ApprovalView): string {
   ]
     .map(visible)
     .join("\n");
-}
-
-/** Control, format and bidirectional characters as `\u{...}`: they could make a line read as something else. */
-function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }

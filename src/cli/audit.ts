@@ -7,8 +7,9 @@ import { writers } from "../controls/audit/chain.ts";
 import type { Fault } from "../controls/audit/fault.ts";
 import { ExportVerifier, type Report, type Verdict } from "../controls/audit/verify.ts";
 import { namePattern } from "../controls/manifest/shapes.ts";
+import { ExportFault, exportLines, readKey, type AskHost, type Since } from "../host/audit-export.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
-import { exportLines, readKey, type AskHost, type Since } from "./audit-export.ts";
+
 import { askHost } from "./host.ts";
 
 const usage = "audit export NAME [--since WHEN|ENTRY] [--out FILE] | verify NAME | verify FILE [--key KEY]";
@@ -28,7 +29,7 @@ async function runExport(line: Line, name: string): Promise<number> {
   if (!namePattern.test(name)) throw new UsageError(`${name} is no name of a deployment. Usage: ./ambit ${usage}`);
   const ask = asker(line);
   const key = await readKey(ask, name);
-  const lines = exportLines(ask, name, key, readSince(line.text("since")), new Date().toISOString());
+  const lines = readLines(ask, name, key, readSince(line.text("since")));
   const out = line.text("out");
   const part = out === undefined ? undefined : `${out}.part`;
   const to = part === undefined ? process.stdout : createWriteStream(part, { mode: 0o600 });
@@ -45,6 +46,14 @@ async function runExport(line: Line, name: string): Promise<number> {
   return 0;
 }
 
+async function* readLines(ask: AskHost, name: string, key: string, since: Since | undefined): AsyncGenerator<string> {
+  try {
+    yield* exportLines(ask, name, key, since, new Date().toISOString());
+  } catch (thrown) {
+    throw thrown instanceof ExportFault ? new CommandError(thrown.message) : thrown;
+  }
+}
+
 function failWrite(error: Error): never {
   throw new CommandError(`--out cannot be written: ${error.message}`);
 }
@@ -55,8 +64,7 @@ async function verifyLive(line: Line, name: string): Promise<number> {
   const ask = asker(line);
   const key = await readKey(ask, name);
   const verifier = new ExportVerifier({ key, deployment: name, isSigned });
-  for await (const text of exportLines(ask, name, key, undefined, new Date().toISOString()))
-    verifier.push(Buffer.from(text, "utf8"));
+  for await (const text of readLines(ask, name, key, undefined)) verifier.push(Buffer.from(text, "utf8"));
   return tell(line, verifier.end(Buffer.alloc(0)));
 }
 

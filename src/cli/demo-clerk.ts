@@ -11,6 +11,7 @@ import { ChannelClient } from "./channel-client.ts";
 import { root } from "./child.ts";
 import { askControl } from "./control.ts";
 import { loadRelease } from "./load-release.ts";
+import { putRelease } from "./put-release.ts";
 
 export interface Clerk {
   readonly name: string;
@@ -63,7 +64,7 @@ export async function deployClerk(
     for (const [secret, raw] of Object.entries(office.secrets))
       expectDone(await host("PUT", `/secrets/${secret}`, { raw }));
   }
-  const answer = expectDone(await host("PUT", "", { body: { release } })) as z.infer<typeof deployAnswer>;
+  const answer = expectDone(await putRelease(office.state, release)) as z.infer<typeof deployAnswer>;
   const token = answer.token ?? known?.token;
   if (token === undefined)
     throw new CommandError(`${name} is deployed on ${office.state} already; give the demo an empty --state DIR`);

@@ -18,6 +18,19 @@ const verbs: Readonly<Record<string, Verb>> = {
     run: async (args) => (await import("./check.ts")).runCheck(args),
   },
   deploy: { help: "deploy a file", run: async (args) => (await import("./deploy.ts")).runDeploy(args) },
+  diff: {
+    help: "say what a file would change in what a deployment may do",
+    run: async (args) => (await import("./deploy.ts")).runDiff(args),
+  },
+  deploys: {
+    help: "see what ran, decide what waits for a second person",
+    run: async (args) => (await import("./deploys.ts")).runDeploys(args),
+  },
+  rollback: {
+    help: "go back to the release that ran before",
+    run: async (args) => (await import("./deploys.ts")).runRollback(args),
+  },
+  rm: { help: "remove a deployment for good", run: async (args) => (await import("./deploys.ts")).runRemove(args) },
   ls: { help: "list deployments", run: async (args) => (await import("./status.ts")).runList(args) },
   status: {
     help: "show processes, or one deployment",

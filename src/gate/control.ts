@@ -3,7 +3,14 @@
 import { z } from "zod";
 import { pageEntries } from "../controls/wire/audit.ts";
 import { frozenSince, thawRequest } from "../controls/wire/freeze.ts";
-import { acceptToolRequest, approvalState, decisionRequest, explainRequest } from "../controls/wire/gate.ts";
+import {
+  acceptToolRequest,
+  approvalState,
+  decisionRequest,
+  drainRequest,
+  explainRequest,
+} from "../controls/wire/gate.ts";
+import { drain } from "./drain.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { goOn } from "./heartbeat.ts";
 import { findPolicyFault } from "./ledger/policy-overlay.ts";
@@ -18,6 +25,7 @@ export async function answerControl(request: Request, url: URL, env: Env): Promi
   const ledger = openLedger(env);
   if (route === "GET /control/status") return Response.json(await ledger.status());
   if (route === "POST /control/pin") return pinTools(env);
+  if (route === "POST /control/drain") return drainTurns(request);
   if (route === "POST /control/freeze") return freeze(request, env);
   if (route === "POST /control/thaw") return thaw(request, env);
   if (route === "GET /control/tools") return Response.json({ tools: (await ledger.status()).tools });
@@ -39,7 +47,12 @@ async function pinTools(env: Env): Promise<Response> {
   if ("reason" in tools) return problemResponse(422, tools.reason, tools.message, tools.field);
   const fault = findPolicyFault(openRelease(env), tools);
   if (fault) return problemResponse(422, fault.reason, fault.message, fault.field);
-  return Response.json({ tools: await openLedger(env).open(tools) });
+  return Response.json(await openLedger(env).open(tools));
+}
+
+async function drainTurns(request: Request): Promise<Response> {
+  const body = await parseBody(request, drainRequest);
+  return body instanceof Response ? body : Response.json({ walking: await drain.run(body.limitMs) });
 }
 
 async function freeze(request: Request, env: Env): Promise<Response> {

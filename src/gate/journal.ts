@@ -18,6 +18,7 @@ export const journalTables = `
     server text, tool text, bound text, result text, labels text, reason text, expires text);
   create index if not exists calls_turn on calls (turn, step, position);
   create index if not exists calls_woken on calls (turn) where state = 'held' and woken = 1;
+  create table if not exists walked_by (turn integer primary key, release text not null);
   create table if not exists outbox (n integer primary key autoincrement, body text not null);
 `;
 
@@ -128,6 +129,12 @@ export class Journal {
 
   addActiveTime(turn: number, ms: number): void {
     this.#sql.exec("update turns set active_ms = active_ms + ? where turn = ?", Math.round(ms), turn);
+  }
+
+  /** The release that walks a turn: the first one that asks. */
+  walkedBy(turn: number, release: string): string {
+    this.#sql.exec("insert or ignore into walked_by values (?, ?)", turn, release);
+    return String(this.#sql.exec("select release from walked_by where turn = ?", turn).one()["release"]);
   }
 
   /** A walk begins; returns how many began at this very place, this one included, and ended without getting further. */

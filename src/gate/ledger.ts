@@ -123,17 +123,18 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** Opens a release with the tools its servers offer: pins them, and voids what was held under another release. */
-  open(tools: readonly SeenTool[]): ToolView[] {
-    this.#commit(() => {
+  open(tools: readonly SeenTool[]): { tools: ToolView[]; voided: number } {
+    const ended = this.#commit(() => {
       const before = this.#openedRelease();
       this.#pins.replaceAll(tools);
-      if (before === this.#release.release) return;
+      if (before === this.#release.release) return 0;
       const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());
       this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);
       this.#append("release_opened", { release: this.#release.release, before: before ?? null, voided });
+      return voided;
     });
     this.ctx.waitUntil(this.#deliverWakes());
-    return this.#pins.views();
+    return { tools: this.#pins.views(), voided: ended };
   }
 
   /** Compares what a server says now with the pins; a changed definition is quarantined from this moment. */

@@ -7,9 +7,12 @@ import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { drain } from "./drain.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
+import { endReplaced } from "./replaced.ts";
+import { keyReused, maxQueued, tooManyQueued, tooManyWaiting } from "./too-many.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
 import { connectMs, ToolServer } from "./tools/mcp.ts";
@@ -17,9 +20,8 @@ import { findNamedTool, toolNames } from "./tools/named.ts";
 import { openWhenBack } from "./tools/reopen.ts";
 import { ToolRunner } from "./tools/run.ts";
 import { giveUp, walkTurn, type Rooms } from "./turn.ts";
-import { maxWaiting, walking } from "./walking.ts";
+import { walking } from "./walking.ts";
 
-const maxQueued = 10;
 /** How soon after a kill a turn goes on, milliseconds. */
 const resumeMs = 2000;
 /** Walks of a turn that begin at one place, get no further and are begun again: by kills, crashes and exceptions. */
@@ -30,6 +32,8 @@ const leastConnectMs = 5000;
 const slowestResumeMs = 60_000;
 /** How soon after a thaw a turn goes on that was not told of it. */
 const frozenPauseMs = 10_000;
+/** How soon a turn is looked at again that waits for the next release, or for this one to be accepted. */
+const releasePauseMs = 100;
 
 export interface Submission {
   readonly key: string;
@@ -50,8 +54,8 @@ export class Thread extends DurableObject<Env> {
   #catalog: readonly CatalogTool[] = [];
   /** How often in a row the walk was interrupted. */
   #interruptions = 0;
-  /** What waits here waits for a thaw, which also says so. */
-  #isFrozen = false;
+  /** What waits here waits for a thaw, which also says so, or for a release. */
+  #pauseMs: number | undefined;
   #changed = Promise.withResolvers<void>();
 
   constructor(state: DurableObjectState, env: Env) {
@@ -95,14 +99,15 @@ export class Thread extends DurableObject<Env> {
       const row = this.#journal.turn(turn);
       if (!row) return null;
       const left = until - Date.now();
-      if ((row.state !== "queued" && row.state !== "running") || left <= 0) {
+      if ((row.state !== "queued" && row.state !== "running") || left <= 0 || drain.isClosing) {
         const held = this.#journal.openCalls(turn).filter((call) => call.state === "held");
         const shown = held.map(({ callId, name, reason, expires }) => ({
           ...{ callId, tool: name, reason: reason ?? "", expires: expires ?? "" },
         }));
         return { turn, state: row.state, reply: row.reply, held: shown };
       }
-      await Promise.race([this.#changed.promise, new Promise((resolve) => setTimeout(resolve, left))]);
+      const late = new Promise((resolve) => setTimeout(resolve, left));
+      await Promise.race([this.#changed.promise, drain.closing, late]);
     }
   }
 
@@ -119,8 +124,7 @@ export class Thread extends DurableObject<Env> {
     noteWork(this.#key(), hasWork);
     if (!hasWork) return;
     const soon = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
-    const pause = this.#isFrozen ? frozenPauseMs : soon;
-    await this.ctx.storage.setAlarm(Date.now() + pause);
+    await this.ctx.storage.setAlarm(Date.now() + (this.#pauseMs ?? soon));
   }
 
   /** Walks now; the alarm, part of the same commit, walks on after a kill. */
@@ -138,13 +142,13 @@ export class Thread extends DurableObject<Env> {
   }
 
   async #walkAll(): Promise<void> {
-    this.#isFrozen = false;
+    this.#pauseMs = undefined;
     try {
       // Whatever came while the last entries were on their way is walked as well.
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
           const next = turn;
-          if (!(await walking.run(this.#user(), () => this.#walk(next)))) return;
+          if (!(await walking.run(this.#user(), () => this.#walk(next)))) return this.#rest();
           this.#announce();
         }
         await this.#flush();
@@ -164,6 +168,8 @@ export class Thread extends DurableObject<Env> {
 
   /** False when it may not be walked now. */
   async #walk({ turn, state }: Turn): Promise<boolean> {
+    // The process ends: the next release walks it, and perhaps at once.
+    if (drain.isOn) return this.#waitFor(releasePauseMs);
     const ledger = openLedger(this.env);
     const [frozen, pins] = await Promise.all([ledger.frozen(), ledger.openPins()]).catch((thrown: unknown) => {
       this.#startWalk(turn);
@@ -171,16 +177,27 @@ export class Thread extends DurableObject<Env> {
     });
     // A turn that walks stops in good order; one that waits goes on when it is thawed.
     if (frozen && state !== "running") {
-      this.#isFrozen = true;
       await this.#flush();
-      return false;
+      return this.#waitFor(frozenPauseMs);
     }
     // A deploy is trying this release: nothing moves under it before it was accepted.
-    if (!pins) return false;
+    if (!pins || drain.isOn) return this.#waitFor(releasePauseMs);
     this.#catalog = openCatalog(this.#release, pins);
+    const { release } = this.#release;
+    const walk = this.#journal.walkedBy(turn, release) === release ? walkTurn : endReplaced;
     this.#startWalk(turn);
-    await walkTurn(this.#rooms(), turn);
+    await drain.walk(() => walk(this.#rooms(), turn));
     return true;
+  }
+
+  #waitFor(pauseMs: number): false {
+    this.#pauseMs = pauseMs;
+    return false;
+  }
+
+  /** Whoever walks next has an alarm to do it by: this process may be gone by then. */
+  #rest(): void {
+    if (this.#pauseMs === releasePauseMs) void this.ctx.storage.setAlarm(Date.now() + releasePauseMs);
   }
 
   #startWalk(turn: number): void {
@@ -265,22 +282,3 @@ export class Thread extends DurableObject<Env> {
 function now(): string {
   return new Date().toISOString();
 }
-
-const keyReused: Refusal = {
-  control: "schemas",
-  reason: "idempotency_key_reused",
-  field: "Idempotency-Key",
-  message: "this key was used for another message; use a new key",
-};
-
-const tooManyQueued: Refusal = {
-  control: "rate-limits",
-  reason: "too_many_messages",
-  message: `${maxQueued} messages of this conversation wait already; wait for an answer first`,
-};
-
-const tooManyWaiting: Refusal = {
-  control: "rate-limits",
-  reason: "too_many_messages",
-  message: `${maxWaiting} conversations of this user wait already; wait for an answer first`,
-};

@@ -176,7 +176,7 @@ async function admitAndRun(rooms: Rooms, call: JournalCall): Promise<void> {
 }
 
 /** Killed after `executing` was written: ask what became of it. */
-async function recover(rooms: Rooms, call: JournalCall): Promise<void> {
+export async function recover(rooms: Rooms, call: JournalCall): Promise<void> {
   if (call.server === null || call.tool === null || call.bound === null)
     throw new Error(`call ${call.callId} executes nothing`);
   settle(rooms, call, await rooms.runner.recover(admitted(call, call, call.server, call.tool, call.bound)));
@@ -201,7 +201,7 @@ function admitted(
 }
 
 /** Room 9 and 10: the labelled result and its audit entry, in one commit. */
-function endCall(
+export function endCall(
   rooms: Rooms,
   call: JournalCall,
   ending: CallEnding,
@@ -238,7 +238,7 @@ function waitForPerson(rooms: Rooms, turn: number): void {
   rooms.commit(() => rooms.journal.setTurnState(turn, "waiting", withUnknown(rooms, turn, reply)));
 }
 
-function endTurn(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: string, why: string): void {
+export function endTurn(rooms: Rooms, turn: Turn, state: "done" | "failed", reply: string, why: string): void {
   rooms.commit(() => finish(rooms, turn, state, reply, why));
 }
 

@@ -1,6 +1,7 @@
 // Controls `admin-access`, `redeploys`: a deploy over the API. Two people at once want theirs to be the one that was looked at:
 // the entity tag of the release that runs must be named, and the supervisor compares it again in the moment it acts.
-import { deployAnswer, deployRequest } from "../../controls/wire/control.ts";
+import { deployAnswer } from "../../controls/wire/control.ts";
+import { deployRequest } from "../../controls/wire/releases.ts";
 import type { Refused } from "../problem.ts";
 import { route } from "../row.ts";
 import { byName, findDeployment } from "./deployments.ts";
@@ -31,7 +32,7 @@ export const deployRows = [
     event: "deployed",
     params: byName,
     query: {},
-    body: deployRequest.pick({ release: true }),
+    body: deployRequest.pick({ release: true, accept: true, drainMs: true }),
     maxBytes: maxDeployBytes,
     ifMatch: true,
     answer: deployAnswer,

@@ -3,23 +3,21 @@
 import { z } from "zod";
 import { releaseSchema } from "../manifest/release.ts";
 import { freezePlaces, frozenSince } from "./freeze.ts";
+import { authorityDiff, proposalView } from "./releases.ts";
 
 /**
  * Supervisor, `control.sock`:
  * - `GET  /v1/status` -> hostStatus
  * - `GET  /v1/deployments` -> deploymentList
- * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker)
+ * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker); 202
+ *   proposalView when a second person must agree; 409 `authority_grew` with the difference when nobody accepted it
+ * - deployRequest, and difference, history, rollback, proposals and removal: see wire/releases.ts
  * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
  * - `GET  /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
  * - `POST /v1/deployments/<name>/freeze` freezeRequest, `/thaw` thawRequest -> freezeAnswer (wire/freeze.ts)
  * - `POST /v1/stop` -> 202, then everything stops
  */
-export const deployRequest = z.strictObject({
-  release: releaseSchema,
-  /** Release that must be the one that runs now, null for none; left out, whatever runs is replaced. */
-  expects: z.string().nullable().optional(),
-});
 export const deployAnswer = z.strictObject({
   name: z.string(),
   release: z.string(),
@@ -28,7 +26,16 @@ export const deployAnswer = z.strictObject({
   url: z.string(),
   /** The deployment was frozen and stays so; its tools are pinned when it is thawed. */
   frozen: frozenSince.nullable(),
+  /** What it may do beside the release before. */
+  authority: authorityDiff,
+  /** Held calls of the release before that are over now; null when that is not known before the thaw. */
+  voided: z.int().nullable(),
 });
+export type DeployAnswer = z.infer<typeof deployAnswer>;
+
+/** `deployed`: what the last approval that was needed brought about. */
+export const proposalDecided = z.strictObject({ proposal: proposalView, deployed: deployAnswer.nullable() });
+export type ProposalDecided = z.infer<typeof proposalDecided>;
 
 export const deploymentList = z.strictObject({
   deployments: z.array(
@@ -76,6 +83,7 @@ export type HostStatus = z.infer<typeof hostStatus>;
  * - `GET /healthz` -> 200
  * - `PUT /deployments/<name>` brokerDeployment -> 204 once the door is open
  * - `DELETE /deployments/<name>` -> 204, the door is closed
+ * - `POST /deployments/<name>/forget` -> 204: door, secrets and outcomes are gone, and its gate's chain has ended
  * - `PUT /deployments/<name>/frozen` -> 204 once nothing leaves any more; `DELETE` -> 204, it may leave again
  * - `PUT /deployments/<name>/secrets/<secret>` raw value -> 204
  * - `GET /chains`, `GET /chains/<name>?after=N`, `POST /chains/<name>/seal`: see wire/audit.ts

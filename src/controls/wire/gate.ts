@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { isPrintable } from "../manifest/printable.ts";
 import { frozenSince } from "./freeze.ts";
+import { authorityDiff, maxDrainMs } from "./releases.ts";
 
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
@@ -96,6 +97,11 @@ export const decisionRequest = z.strictObject({
   note: z.string().max(1000).default(""),
 });
 
+/** `POST /control/drain`: no further turn starts; answered when none walks any more, or after `limitMs`. */
+export const drainRequest = z.strictObject({ limitMs: z.int().min(0).max(maxDrainMs) });
+/** How many turns still walk: the next release ends them. */
+export const drainAnswer = z.strictObject({ walking: z.int() });
+
 /** `POST /control/pin`: list every named tool of every server and pin its definition. */
 export const toolView = z.strictObject({
   server: z.string(),
@@ -107,6 +113,8 @@ export const toolView = z.strictObject({
   seen: z.string().nullable(),
 });
 export type ToolView = z.infer<typeof toolView>;
+/** `voided`: held calls of the release before that are over. */
+export const pinAnswer = z.strictObject({ tools: z.array(toolView), voided: z.int() });
 /** `POST /control/tools/accept` */
 export const acceptToolRequest = z.strictObject({
   server: z.string().max(64),
@@ -178,6 +186,8 @@ export const problem = z.strictObject({
   /** Words for the sender of a refused message; there once a day, so that no channel answers a stranger twice. */
   reply: z.string().optional(),
   decision: decision.optional(),
+  /** Where a release may do more and nobody accepted it: what. */
+  authority: authorityDiff.optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

@@ -74,7 +74,8 @@ export async function startBroker({
   const control = await openDoor(
     join(run, "broker", "control.sock"),
     0o600,
-    (request, response) => void serveControl({ deployments, secrets, chain, tally, signer, log }, request, response),
+    (request, response) =>
+      void serveControl({ deployments, secrets, calls, chain, tally, signer, log }, request, response),
   );
   const stop = async (waitMs: number): Promise<void> => {
     clearInterval(timer);

@@ -59,6 +59,7 @@ export class Calls {
   readonly #nextWithBodies: StatementSync;
   readonly #dropBodies: StatementSync;
   readonly #dropRows: StatementSync;
+  readonly #dropAll: StatementSync;
   #isClosed = false;
 
   constructor(database: DatabaseSync, chain: ChainTable, quota: Quota = usualQuota) {
@@ -85,6 +86,7 @@ export class Calls {
       "SELECT deployment FROM forwarded WHERE body IS NOT NULL AND deployment > ? ORDER BY deployment LIMIT 1",
     );
     this.#dropBodies = sql(`UPDATE forwarded SET body = NULL WHERE ${first(`${bodies} AND at < ?`)}`);
+    this.#dropAll = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE deployment = ?")}`);
     this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ?")}`);
   }
 
@@ -171,6 +173,12 @@ export class Calls {
     }
     await inSteps(() => this.#dropRows.run(now - keepRowsMs, stepRows));
     this.#kept.clear();
+  }
+
+  /** Forgets everything of a deployment that was removed: a later one of its name has calls of the same ids. */
+  async forget(deployment: string): Promise<void> {
+    while (!this.#isClosed && Number(this.#dropAll.run(deployment, stepRows).changes) > 0) await nextPass();
+    this.#kept.delete(deployment);
   }
 
   /** A sweep under way ends before its next step: the database is about to be closed. */

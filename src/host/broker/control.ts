@@ -2,9 +2,12 @@
 // Whoever could open it could give any deployment any rule and any credential, so the file's mode is the whole lock. Must
 // stay true: values go in and never come out, and nothing here answers with more than a word and a reason.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { chainId } from "../../controls/audit/chain.ts";
+import { namePattern } from "../../controls/manifest/shapes.ts";
 import { brokerDeployment } from "../../controls/wire/control.ts";
 import { jsonAnswer, problem, problemAnswer, sendAnswer, type Answer } from "./answer.ts";
 import { readBody, readJson } from "./body.ts";
+import type { Calls } from "./calls.ts";
 import { answerChains, type Chains } from "./chain-control.ts";
 import { maxReleaseBytes, type Deployments } from "./deployments.ts";
 import type { Log } from "./log.ts";
@@ -13,6 +16,7 @@ import { maxSecretLength, type SecretsFile } from "./secrets-file.ts";
 export interface Controlled extends Chains {
   readonly deployments: Deployments;
   readonly secrets: SecretsFile;
+  readonly calls: Pick<Calls, "forget">;
   readonly log: Log;
 }
 
@@ -46,6 +50,7 @@ async function answerControl(controlled: Controlled, request: IncomingMessage): 
   if (use === "DELETE deployments 2") return removeDeployment(controlled, name);
   if (use === "PUT deployments/frozen 3") return setFrozen(controlled, name, true);
   if (use === "DELETE deployments/frozen 3") return setFrozen(controlled, name, false);
+  if (use === "POST deployments/forget 3") return forget(controlled, name);
   if (use === "PUT deployments/secrets 4") return putSecret(controlled, request, name, secret);
   const chains = url === null ? null : await answerChains(controlled, request, url);
   return chains ?? { ...problemAnswer(problem("refused", "not_found", "no such thing here")), status: 404 };
@@ -78,6 +83,25 @@ async function putDeployment(
 async function removeDeployment({ deployments, chain, log }: Controlled, name: string): Promise<Answer> {
   if (await deployments.remove(name)) chain.append(name, "deployment_removed", {});
   log("info", "deployment_removed", { deployment: name });
+  return done;
+}
+
+/**
+ * The deployment's life ends: nothing of it may reach a later one of its name, whose calls have the same ids. Its gate's
+ * chain ends at the head signed last, which this chain tells: a gate's chain that begins anew is then no rewritten one.
+ */
+async function forget(controlled: Controlled, name: string): Promise<Answer> {
+  const { deployments, secrets, calls, chain, signer, log } = controlled;
+  if (!namePattern.test(name))
+    return { ...problemAnswer(problem("refused", "not_found", "no such name")), status: 404 };
+  await deployments.remove(name);
+  secrets.forget(name);
+  await calls.forget(name);
+  chain.together(() => {
+    const gate = signer.endChain(chainId(name, "gate"));
+    if (gate.sequence > 0) chain.append(name, "deployment_forgotten", { gate: { ...gate } });
+  });
+  log("info", "deployment_forgotten", { deployment: name });
   return done;
 }
 

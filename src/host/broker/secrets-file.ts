@@ -37,6 +37,15 @@ export class SecretsFile {
     return own(own(this.#content.deployments, deployment) ?? {}, secret);
   }
 
+  /** Removes all values of a deployment. */
+  forget(deployment: string): void {
+    const { deployments } = load(this.#path);
+    if (!Object.hasOwn(deployments, deployment)) return;
+    const { [deployment]: _gone, ...others } = deployments;
+    this.#content = { v: 1, deployments: others };
+    writePrivateFile(this.#path, `${JSON.stringify(this.#content)}\n`);
+  }
+
   /**
    * Sets one value. What was changed in the file by hand since is kept.
    * @returns why it was not set, or null

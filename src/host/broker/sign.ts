@@ -22,6 +22,7 @@ export class Signer {
   readonly key: string;
   readonly #find: StatementSync;
   readonly #store: StatementSync;
+  readonly #end: StatementSync;
 
   /** Makes the key on the first start. @throws {PrivateFileError} when the key's file is not as it must be */
   constructor(database: DatabaseSync, keyFile: string) {
@@ -30,6 +31,7 @@ export class Signer {
       "base64",
     );
     this.#find = database.prepare("SELECT sequence, head FROM signed_heads WHERE chain = ?");
+    this.#end = database.prepare("DELETE FROM signed_heads WHERE chain = ?");
     this.#store = database.prepare(
       "INSERT INTO signed_heads (chain, sequence, head) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, head = excluded.head",
     );
@@ -67,6 +69,13 @@ export class Signer {
     const witness: Standings = standings.parse(Object.fromEntries(signedLast));
     const unsigned = { ...request, v: 1 as const, kind: "seal" as const, deployment, witness, key: this.key };
     return { ...unsigned, signature: this.#signText(sealText(unsigned)) };
+  }
+
+  /** A chain that goes on no further; the next one of its name begins anew. Returns the head that was signed last. */
+  endChain(chain: string): Standing {
+    const last = this.standing(chain);
+    this.#end.run(chain);
+    return last;
   }
 
   #signText(text: string): string {

@@ -29,6 +29,11 @@ export class BrokerLink {
     await this.#expect(`the broker kept ${name}`, await this.#ask("DELETE", `/deployments/${name}`));
   }
 
+  /** Ends the life of a deployment: door, secrets and outcomes go, its gate's chain ends. Done twice is done once. */
+  async forget(name: string): Promise<void> {
+    await this.#expect(`the broker kept ${name}`, await this.#ask("POST", `/deployments/${name}/forget`));
+  }
+
   /** Resolves once nothing of the deployment leaves any more, or may leave again. */
   async setFrozen(name: string, frozen: boolean, waitMs: number): Promise<void> {
     const answer = await this.#ask(

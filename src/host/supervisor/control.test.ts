@@ -48,7 +48,7 @@ test("every request that is not understood gets a problem document with its stat
     ["GET", "/", "", 404, "no_such_path"],
     ["GET", "/v1/statusx", "", 404, "no_such_path"],
     ["POST", "/v1/status", "", 405, "wrong_method"],
-    ["DELETE", "/v1/deployments/alpha", "", 405, "wrong_method"],
+    ["PATCH", "/v1/deployments/alpha", "", 405, "wrong_method"],
     ["PUT", "/v1/deployments/Alpha", "{}", 422, "wrong_name"],
     ["PUT", "/v1/deployments/..", "{}", 422, "wrong_name"],
     ["PUT", "/v1/deployments/alpha", "", 400, "not_json"],

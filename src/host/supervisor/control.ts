@@ -4,85 +4,25 @@
 // words that others wrote are passed on. A secret's value goes through as bytes and is never looked at.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { z } from "zod";
 import { namePattern } from "../../controls/manifest/shapes.ts";
-import { deployRequest, type DeploymentList } from "../../controls/wire/control.ts";
+import type { DeploymentList } from "../../controls/wire/control.ts";
 import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
-import type { Problem } from "../../controls/wire/gate.ts";
 import { noteRequest } from "../../controls/wire/admin.ts";
 import { noteAct, noteActor } from "./actor.ts";
 import { passToAdmin } from "./admin-tokens.ts";
 import { getKey, getPage, postSeal } from "./audit-control.ts";
-import { deploy } from "./deploy.ts";
+import { parseJson, readBody, type Outcome, type Route, type Row } from "./control-body.ts";
 import { passToGate } from "./gate-pass.ts";
 import type { Host } from "./host.ts";
 import { describeAnswer, makeProblem } from "./problem.ts";
+import { releaseRoutes } from "./release-control.ts";
 
-export const maxDeployBytes = 2_097_152;
 export const maxSecretBytes = 8192;
 const maxSmallBytes = 8192;
 const receiveMs = 30_000;
 const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;
 
-/** What a route answers: a problem, or a status with a JSON value (none for 204). */
-type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
-type Route = (host: Host, request: IncomingMessage, names: readonly string[]) => Promise<Outcome> | Outcome;
-
 const noSuchPath = makeProblem(404, "no_such_path", "nothing is served at this path of the control socket");
-
-/** Reads a body of at most `max` bytes; longer ones end the reading. */
-async function readBody(request: IncomingMessage, max: number): Promise<Buffer | Problem> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > max) return makeProblem(413, "body_too_large", `the body is over ${max} bytes: send less`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function describeIssues(error: z.ZodError): { detail: string; field: string } {
-  const [issue] = error.issues;
-  const path = [...(issue?.path ?? []), ...(issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [])].join(
-    ".",
-  );
-  return { detail: `${path === "" ? "the body" : path}: ${issue?.message ?? "not understood"}`, field: path };
-}
-
-async function parseJson<T>(
-  request: IncomingMessage,
-  schema: z.ZodType<T>,
-  max: number,
-): Promise<{ readonly value: T } | { readonly problem: Problem }> {
-  const body = await readBody(request, max);
-  if (!Buffer.isBuffer(body)) return { problem: body };
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { problem: makeProblem(400, "not_json", `the body is not JSON: ${why}`) };
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { value: parsed.data };
-  const { detail, field } = describeIssues(parsed.error);
-  return { problem: makeProblem(422, "not_understood", detail, field) };
-}
-
-const putDeployment: Route = async (host, request, [name = ""]) => {
-  const parsed = await parseJson(request, deployRequest, maxDeployBytes);
-  if ("problem" in parsed) return parsed;
-  const { expects } = parsed.value;
-  const runs = host.registry.find(name)?.release?.release ?? null;
-  // Right before the deploy takes its turn: nothing can come between.
-  if (expects !== undefined && expects !== runs) {
-    const detail = `expects: ${name} runs ${runs ?? "nothing"} now: look at what changed, then deploy onto that`;
-    return { problem: makeProblem(412, "release_changed", detail, "expects") };
-  }
-  const done = await deploy(host, name, parsed.value.release);
-  return "problem" in done ? done : { status: 200, value: done.answer };
-};
 
 const postFreeze: Route = async (host, request, [name = ""]) => {
   const parsed = await parseJson(request, freezeRequest, maxSmallBytes);
@@ -150,20 +90,12 @@ const postNote: Route = async (host, request) => {
 
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
-interface Row {
-  readonly method: string;
-  readonly path: RegExp;
-  readonly route: Route;
-  /** True when the admin process may not ask it. */
-  readonly isOperatorsAlone?: boolean;
-}
-
 /** First match by path decides; names stand in the groups. */
 function routes(onStop: () => void): Row[] {
   return [
     { method: "GET", path: /^\/v1\/status$/, route: getStatus },
     { method: "GET", path: /^\/v1\/deployments$/, route: getDeployments },
-    { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)$/, route: putDeployment },
+    ...releaseRoutes,
     { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)\/secrets\/([^/?]+)$/, route: putSecret },
     { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit$/, route: getKey },
     { method: "GET", path: /^\/v1\/deployments\/([^/?]+)\/audit\/([a-z]+)(?:\?after=([0-9]{1,15}))?$/, route: getPage },

@@ -7,18 +7,35 @@ import { resolve } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
-import type { deployAnswer } from "../../controls/wire/control.ts";
+import { printable } from "../../controls/manifest/printable.ts";
+import type { DeployAnswer } from "../../controls/wire/control.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
+import type { AuthorityDiffView, deployRequest, ProposalView } from "../../controls/wire/releases.ts";
 import type { z } from "zod";
 import { Gate, PinRefused } from "./gate.ts";
+import { compareRelease, decideGrowth } from "./growth.ts";
 import type { Host } from "./host.ts";
 import { decideSocketPath, findGatePlaces } from "./places.ts";
 import { makeProblem } from "./problem.ts";
+import { propose } from "./proposals.ts";
 import type { DeploymentRow } from "./registry.ts";
+import type { DeployNote } from "./release-store.ts";
 import { chooseGateId } from "./user-ids.ts";
 
-export type DeployAnswer = z.infer<typeof deployAnswer>;
-export type Deployed = { readonly answer: DeployAnswer } | { readonly problem: Problem };
+export type Deployed =
+  | { readonly answer: DeployAnswer }
+  /** Kept until a second person agrees. */
+  | { readonly proposed: ProposalView }
+  | { readonly problem: Problem };
+
+/** A release that is to run. */
+export interface Order extends DeployNote {
+  readonly release: Release;
+  /** What it may do beside the release that runs. */
+  readonly authority: AuthorityDiffView;
+  /** How long turns may take to end on the release before, milliseconds. */
+  readonly drainMs: number;
+}
 
 /** Checks that need nothing but the request itself. */
 function decideRelease(host: Host, name: string, release: Release): Problem | undefined {
@@ -47,29 +64,48 @@ function isOurs({ places }: Host, file: string): boolean {
   return [places.state, places.run].some((folder) => real.startsWith(`${folder}/`));
 }
 
-/** Runs one deploy from its request to its answer. One at a time per deployment. */
-export async function deploy(host: Host, name: string, release: Release): Promise<Deployed> {
+/** Runs one deploy from its request to its answer. */
+export async function deploy(host: Host, name: string, asked: z.infer<typeof deployRequest>): Promise<Deployed> {
+  const { release, accept, drainMs, expects } = asked;
   const problem = decideRelease(host, name, release);
   if (problem !== undefined) return { problem };
+  return onlyOne(host, name, async () => {
+    const before = host.registry.find(name);
+    const runs = before?.release?.release ?? null;
+    if (expects !== undefined && expects !== runs) {
+      const detail = `expects: ${name} runs ${runs ?? "nothing"} now: look at what changed, then deploy onto that`;
+      return { problem: makeProblem(412, "release_changed", detail, "expects") };
+    }
+    const authority = compareRelease(before, release);
+    const by = printable(asked.by, 254);
+    const order = { release, authority, by, drainMs, diff: before === undefined ? null : authority.hash };
+    if (before === undefined) return create(host, name, order);
+    const verdict = decideGrowth(name, before, authority, accept);
+    if (verdict === "propose") return { proposed: propose(host, before, release, authority, by) };
+    return verdict === "go" ? replace(host, before, order) : { problem: verdict };
+  });
+}
+
+/** One change of a deployment at a time. */
+export async function onlyOne<T>(
+  host: Host,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T | { readonly problem: Problem }> {
   if (host.busy.has(name)) {
-    return {
-      problem: makeProblem(
-        409,
-        "deploy_under_way",
-        `another deploy of ${name}, or its thaw, is under way: wait for it and try again`,
-      ),
-    };
+    const detail = `another deploy of ${name}, or its thaw, is under way: wait for it and try again`;
+    return { problem: makeProblem(409, "deploy_under_way", detail) };
   }
   host.busy.add(name);
   try {
-    const before = host.registry.find(name);
-    return before === undefined ? await create(host, name, release) : await replace(host, before, release);
+    return await work();
   } finally {
     host.busy.delete(name);
   }
 }
 
-async function create(host: Host, name: string, release: Release): Promise<Deployed> {
+async function create(host: Host, name: string, order: Order): Promise<Deployed> {
+  const { release } = order;
   const { folder } = findGatePlaces(host.places, name);
   if (existsSync(folder)) {
     const detail = `${folder} holds data of a deployment that this Ambit does not know: move it away, or choose another name`;
@@ -83,21 +119,25 @@ async function create(host: Host, name: string, release: Release): Promise<Deplo
   const { token, id, digest } = mintToken("ch", randomBytes(tokenRandomBytes));
   host.registry.begin(name, uid);
   const row = { name, uid, tokenDigest: digest, tokenId: id, created: new Date().toISOString() };
-  const failed = await tryRelease(host, { ...row, release });
-  if (failed === undefined) return accept(host, name, release, token);
+  const tried = await tryRelease(host, { ...row, release }, order);
+  if ("voided" in tried) return conclude(host, name, order, token, tried.voided);
   await host.gates.get(name)?.part.stop();
   await host.abandon(name);
-  return { problem: refused(host, name, release, `${failed.why}; nothing was deployed`) };
+  return { problem: refused(host, name, release, `${tried.why}; nothing was deployed`) };
 }
 
-async function replace(host: Host, before: DeploymentRow, release: Release): Promise<Deployed> {
+/** Puts a release in the place of the one that runs, or has that one run again. */
+export async function replace(host: Host, before: DeploymentRow, order: Order): Promise<Deployed> {
   const { name } = before;
+  const { release } = order;
   host.registry.begin(name, before.uid);
-  const failed = await tryRelease(host, { ...before, release });
-  if (failed === undefined) return accept(host, name, release, null);
+  const tried = await tryRelease(host, { ...before, release }, order);
+  if ("voided" in tried) return conclude(host, name, order, null, tried.voided);
   await host.gates.get(name)?.part.stop();
-  if (before.release !== undefined) await restore(host, before, before.release, failed.mayHavePinned);
-  return { problem: refused(host, name, release, `${failed.why}; the release before it runs again`) };
+  if (before.release !== undefined) await restore(host, before, before.release, tried.mayHavePinned);
+  const { by, diff } = order;
+  host.registry.releases.add(name, release, { by, diff, outcome: tried.why });
+  return { problem: refused(host, name, release, `${tried.why}; the release before it runs again`) };
 }
 
 interface Failed {
@@ -106,19 +146,23 @@ interface Failed {
   readonly mayHavePinned: boolean;
 }
 
-/** Starts the gate out of front's sight, has it pin its tools, writes the row. Returns what went wrong, or undefined. */
-async function tryRelease(host: Host, row: DeploymentRow & { readonly release: Release }): Promise<Failed | undefined> {
+/** Starts the gate out of front's sight, has it pin its tools, writes the row. Returns how many held calls that voided, or what went wrong. */
+async function tryRelease(
+  host: Host,
+  row: DeploymentRow & { readonly release: Release },
+  { by, diff, drainMs }: Order,
+): Promise<Failed | { readonly voided: number | null }> {
   const gate = new Gate(host.gateHost, row, row.release, false);
   let pinning = false;
   try {
     await host.gateHost.cedar.prepare(row.release);
-    await host.gates.get(row.name)?.part.stop();
+    await host.gates.get(row.name)?.end(drainMs);
     host.startGate(gate);
     await Promise.all([host.openDoor(gate), gate.part.ready()]);
     pinning = true;
-    await host.pin(gate);
-    host.registry.commit(row);
-    return undefined;
+    const voided = await host.pin(gate);
+    host.registry.commit(row, { by, diff });
+    return { voided };
   } catch (error) {
     return { why: describe(error), mayHavePinned: pinning && !(error instanceof PinRefused) };
   }
@@ -128,12 +172,19 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function accept(host: Host, name: string, release: Release, token: string | null): Deployed {
+function conclude(
+  host: Host,
+  name: string,
+  { release, authority }: Order,
+  token: string | null,
+  voided: number | null,
+): Deployed {
   host.gates.get(name)?.publish();
   host.forgetWeaker(name);
   host.log.event("deployed", { deployment: name, release: release.release });
   const frozen = host.registry.frozen(name) ?? null;
-  return { answer: { name, release: release.release, token, url: `${host.listen.url}/d/${name}`, frozen } };
+  const url = `${host.listen.url}/d/${name}`;
+  return { answer: { name, release: release.release, token, url, frozen, authority, voided } };
 }
 
 /** Brings the release before back. What fails here is tried again by itself: by restarts, or when the broker is back. */

@@ -16,7 +16,7 @@ import type {
 import type { Problem } from "../../controls/wire/gate.ts";
 import { markOpen } from "./folders.ts";
 import type { Host } from "./host.ts";
-import { makeProblem } from "./problem.ts";
+import { makeProblem, noSuchDeployment } from "./problem.ts";
 
 /** A gate that hangs must not keep whoever froze it waiting. */
 const gateMs = 1500;
@@ -192,8 +192,4 @@ export class Freezer {
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function noSuchDeployment(name: string): Problem {
-  return makeProblem(404, "no_such_deployment", `there is no deployment ${name}: see ambit ls`);
 }

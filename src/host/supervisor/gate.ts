@@ -2,10 +2,11 @@
 // over holds its own release and digests of tokens and nothing else. A gate that was not accepted yet listens where
 // front does not look. The control token is new for every start and never leaves this process's memory.
 import { randomBytes } from "node:crypto";
-import { renameSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import { drainAnswer, pinAnswer } from "../../controls/wire/gate.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import { makeGroup, type Group, type GroupParents } from "./cgroups.ts";
 import { makeGateFolders, writeGroupFile } from "./folders.ts";
@@ -53,6 +54,8 @@ const openFiles = 4096;
 const graceMs = 5000;
 /** Listing the tools of every server may take that long. */
 const pinMs = 60_000;
+/** How much later than its limit a gate may say that it has drained. */
+const drainGraceMs = 2000;
 
 /** The gate answered, so it is known that it pinned nothing. */
 export class PinRefused extends Error {
@@ -116,10 +119,36 @@ export class Gate {
     renameSync(this.places.staged, this.places.socket);
   }
 
-  /** Has the gate list and pin the tools of its release. Rejects with `PinRefused` when it answered that it will not. */
-  async pin(): Promise<void> {
+  /**
+   * Ends it for good, in its own time: no turn starts any more, those that walk have `drainMs`, what comes meanwhile is
+   * kept on disk for the next release. Then callers wait for the next socket. A gate that does not answer just ends.
+   */
+  async end(drainMs: number): Promise<void> {
+    if (this.part.state === "ready") await this.quiet(drainMs);
+    if (this.#published) rmSync(this.places.socket, { force: true });
+    await this.part.stop();
+  }
+
+  /** Has it start no turn any more; resolves when none walks, or after `limitMs`, or when it does not answer. */
+  async quiet(limitMs = 0): Promise<void> {
+    const { log } = this.#host;
+    try {
+      const answer = await this.#control("/control/drain", { limitMs }, limitMs + drainGraceMs);
+      const { walking } = drainAnswer.parse(JSON.parse(answer.body));
+      log.event("gate_drained", { deployment: this.name, walking });
+    } catch (error) {
+      log.event("gate_not_drained", { deployment: this.name, why: error instanceof Error ? error.message : "" });
+    }
+  }
+
+  /**
+   * Has the gate list and pin the tools of its release, and says how many held calls that voided. Rejects with
+   * `PinRefused` when it answered that it will not.
+   */
+  async pin(): Promise<number> {
     const answer = await this.#control("/control/pin", {}, pinMs);
     if (answer.status !== 200) throw new PinRefused(describeAnswer(answer));
+    return pinAnswer.parse(JSON.parse(answer.body)).voided;
   }
 
   /** Tells the gate one thing. Rejects unless it answered 200 in time. */

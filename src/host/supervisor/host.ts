@@ -138,6 +138,11 @@ export class Host {
       throw new StartRefused(error instanceof Error ? error.message : String(error));
     }
     this.#witness.start();
+    for (const { name } of this.registry.removing()) {
+      await this.finishRemoval(name).catch((error: unknown) =>
+        this.log.event("removal_incomplete", { deployment: name, why: String(error) }),
+      );
+    }
     for (const { name } of this.registry.pending()) {
       if (this.registry.find(name) === undefined) await this.abandon(name);
       else void this.#reopen(name);
@@ -170,10 +175,11 @@ export class Host {
     return this.link.open(name, release, this.freezer.isFrozen(name));
   }
 
-  /** Has a gate pin its tools. Of one that is frozen nothing leaves, so that is left for the thaw. */
-  async pin(gate: Gate): Promise<void> {
-    if (this.freezer.isFrozen(gate.name)) this.registry.setPinDue(gate.name);
-    else await gate.pin();
+  /** Has a gate pin its tools; null for one that is frozen: of that nothing leaves, so it is left for the thaw. */
+  async pin(gate: Gate): Promise<number | null> {
+    if (!this.freezer.isFrozen(gate.name)) return gate.pin();
+    this.registry.setPinDue(gate.name);
+    return null;
   }
 
   /** Removes a deployment that never came to be, wholly. Its gate must have stopped. */
@@ -184,6 +190,16 @@ export class Host {
       .catch((error: unknown) => this.log.event("door_not_closed", { deployment: name, why: String(error) }));
     removeGateFolders(this.places, name);
     this.registry.undo(name);
+  }
+
+  /** Ends a removal that the registry knows of. Whatever fails is tried again by the next start. */
+  async finishRemoval(name: string): Promise<void> {
+    await this.gates.get(name)?.part.stop();
+    this.gates.delete(name);
+    this.forgetWeaker(name);
+    await this.link.forget(name);
+    removeGateFolders(this.places, name);
+    this.registry.endRemoval(name);
   }
 
   status(): HostStatus {

@@ -17,6 +17,8 @@ export interface Places {
   readonly registry: string;
   readonly programs: string;
   readonly gates: string;
+  /** Audit chains of deployments that were removed. */
+  readonly removed: string;
   readonly gateSockets: string;
   readonly doors: string;
   readonly configs: string;
@@ -85,6 +87,7 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     registry: join(real, "host.sqlite"),
     programs: join(real, "programs"),
     gates: join(real, "gates"),
+    removed: join(real, "removed"),
     gateSockets: join(run, "gates"),
     doors: join(run, "doors"),
     configs: join(run, "configs"),

@@ -6,6 +6,7 @@ import type { Answer } from "./probe.ts";
 
 const titles: Record<number, string> = {
   400: "Bad request",
+  403: "Forbidden",
   404: "Not found",
   405: "Method not allowed",
   408: "Too slow",
@@ -24,6 +25,10 @@ const titles: Record<number, string> = {
 export function makeProblem(status: number, reason: string, detail: string, field?: string): Problem {
   const title = titles[status] ?? "Refused";
   return { type: `urn:ambit:problem:${reason}`, title, status, detail, ...(field === undefined ? {} : { field }) };
+}
+
+export function noSuchDeployment(name: string): Problem {
+  return makeProblem(404, "no_such_deployment", `there is no deployment ${name}: see ambit ls`);
 }
 
 const maxDetail = 2000;

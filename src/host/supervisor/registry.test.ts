@@ -13,6 +13,7 @@ let number = 0;
 const fresh = (): string => join(scratch, `${number++}.sqlite`);
 const open = (path: string): Registry => openRegistry(path, () => "another one runs");
 
+const note = { by: "amy", diff: null };
 const row = { name: "alpha", uid: 66_010, tokenDigest: "d", tokenId: "i", created: "2026-01-01T00:00:00Z" };
 
 test("a second opening is refused with the words given, and passes once the first has closed", () => {
@@ -49,7 +50,7 @@ test("a deployment that was only begun is not listed; committed it is, and no lo
   registry.begin("alpha", 66_010);
   assert.deepEqual(registry.list(), []);
   assert.deepEqual(registry.pending(), [{ name: "alpha", uid: 66_010 }]);
-  registry.commit({ ...row, release: makeRelease("alpha") });
+  registry.commit({ ...row, release: makeRelease("alpha") }, note);
   assert.deepEqual(registry.pending(), []);
   assert.deepEqual(registry.find("alpha"), { ...row, release: makeRelease("alpha") });
   registry.close();
@@ -57,9 +58,9 @@ test("a deployment that was only begun is not listed; committed it is, and no lo
 
 test("a new release keeps user id, token and date of the first", () => {
   const registry = open(fresh());
-  registry.commit({ ...row, release: makeRelease("alpha") });
+  registry.commit({ ...row, release: makeRelease("alpha") }, note);
   const other = { name: "alpha", uid: 1, tokenDigest: "other", tokenId: "other", created: "other" };
-  registry.commit({ ...other, release: makeRelease("alpha", "second") });
+  registry.commit({ ...other, release: makeRelease("alpha", "second") }, note);
   assert.deepEqual(registry.list(), [{ ...row, release: makeRelease("alpha", "second") }]);
   registry.close();
 });
@@ -67,8 +68,8 @@ test("a new release keeps user id, token and date of the first", () => {
 test("a release that this version cannot read is listed as one that cannot run, beside the others", () => {
   const path = fresh();
   const registry = open(path);
-  registry.commit({ ...row, release: makeRelease("alpha") });
-  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") });
+  registry.commit({ ...row, release: makeRelease("alpha") }, note);
+  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") }, note);
   registry.close();
   const db = new DatabaseSync(path);
   db.exec(`update deployments set release = '{"v":2}' where name = 'alpha'`);
@@ -87,7 +88,7 @@ test("a release that this version cannot read is listed as one that cannot run, 
 test("user ids of begun and of running deployments count as used, those of undone ones do not", () => {
   const registry = open(fresh());
   registry.begin("alpha", 66_010);
-  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") });
+  registry.commit({ ...row, name: "beta", uid: 66_011, release: makeRelease("beta") }, note);
   assert.deepEqual([...registry.usedUids()].sort(), [66_010, 66_011]);
   registry.undo("alpha");
   assert.deepEqual([...registry.usedUids()], [66_011]);
@@ -97,11 +98,11 @@ test("user ids of begun and of running deployments count as used, those of undon
 test("a freeze is on disk, keeps the words of the first, outlives releases and restarts, and a thaw takes it away", () => {
   const path = fresh();
   const registry = open(path);
-  registry.commit({ ...row, release: makeRelease("alpha") });
+  registry.commit({ ...row, release: makeRelease("alpha") }, note);
   const first = { by: "eve", reason: "looks odd", at: "2026-01-02T03:04:05.000Z" };
   registry.freeze("alpha", first);
   registry.freeze("alpha", { ...first, by: "mallory", reason: "" });
-  registry.commit({ ...row, release: makeRelease("alpha", "second") });
+  registry.commit({ ...row, release: makeRelease("alpha", "second") }, note);
   registry.close();
   const again = open(path);
   assert.deepEqual([again.frozen("alpha"), again.frozen("beta"), again.isPinDue("alpha")], [first, undefined, false]);
@@ -116,9 +117,9 @@ test("a freeze is on disk, keeps the words of the first, outlives releases and r
     return [event, detail.by ?? null];
   });
   assert.deepEqual(told, [
-    ["deployed", null],
+    ["deployed", "amy"],
     ["frozen", "eve"],
-    ["deployed", null],
+    ["deployed", "amy"],
     ["thawed", "ops"],
   ]);
   again.close();

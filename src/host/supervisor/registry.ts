@@ -7,10 +7,12 @@ import { z } from "zod";
 import { releaseSchema, type Release } from "../../controls/manifest/release.ts";
 import { AdminChain, adminTables } from "./admin-chain.ts";
 import type { FrozenSince } from "../../controls/wire/freeze.ts";
+import { ProposalStore, proposalTables } from "./proposal-store.ts";
+import { ran, ReleaseStore, releaseTables, type DeployNote } from "./release-store.ts";
 import { StartRefused } from "./start-refused.ts";
 
-/** 2: frozen deployments. An older program would start them again, so it must not read this. */
-export const registryVersion = 2;
+/** 2: frozen deployments. 3: releases that ran, proposals, removals. An older program would not heed them. */
+export const registryVersion = 3;
 
 export interface DeploymentRow {
   readonly name: string;
@@ -35,6 +37,15 @@ const tables = `
   create table if not exists frozen (
     name text primary key, who text not null, why text not null, since text not null, pin_due integer not null
   ) strict;
+  create table if not exists removing (name text primary key, uid integer not null) strict;
+  ${releaseTables}
+  ${proposalTables}
+`;
+
+/** Of a registry that knew only what runs: what runs has run. */
+const historyFrom2 = `
+  insert into releases (deployment, n, release, body, at, who, diff, outcome)
+  select name, 1, coalesce(json_extract(release, '$.release'), ''), release, created, '', null, 'ran' from deployments;
 `;
 
 const rowSchema = z.object({
@@ -72,7 +83,8 @@ export function openRegistry(path: string, whoRuns: () => string): Registry {
         `${path} was written by a newer Ambit (schema ${version}, this one knows ${registryVersion}): start that one`,
       );
     }
-    db.exec(`begin; ${tables} pragma user_version = ${registryVersion}; commit;`);
+    const history = version === 1 || version === 2 ? historyFrom2 : "";
+    db.exec(`begin; ${tables} ${history} pragma user_version = ${registryVersion}; commit;`);
   } catch (error) {
     db.close();
     if (isBusy(error)) throw new StartRefused(whoRuns());
@@ -88,11 +100,15 @@ export function openRegistry(path: string, whoRuns: () => string): Registry {
 export class Registry {
   /** What the operator did; its entries can be in one commit with what they tell. */
   readonly audit: AdminChain;
+  readonly releases: ReleaseStore;
+  readonly proposals: ProposalStore;
   readonly #db: DatabaseSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.audit = new AdminChain(db);
+    this.releases = new ReleaseStore(db);
+    this.proposals = new ProposalStore(db);
   }
 
   list(): DeploymentRow[] {
@@ -113,7 +129,9 @@ export class Registry {
   }
 
   usedUids(): Set<number> {
-    const rows = this.#db.prepare("select uid from deployments union select uid from pending").all();
+    const rows = this.#db
+      .prepare("select uid from deployments union select uid from pending union select uid from removing")
+      .all();
     return new Set(rows.map((row) => Number(row["uid"])));
   }
 
@@ -123,7 +141,7 @@ export class Registry {
   }
 
   /** Makes a release the one that runs, from now on and after every restart. */
-  commit(row: DeploymentRow & { readonly release: Release }): void {
+  commit(row: DeploymentRow & { readonly release: Release }, { by, diff }: DeployNote): void {
     this.audit.together(() => {
       this.#db
         .prepare(
@@ -132,8 +150,34 @@ export class Registry {
         )
         .run(row.name, row.uid, JSON.stringify(row.release), row.tokenDigest, row.tokenId, row.created);
       this.#db.prepare("delete from pending where name = ?").run(row.name);
-      this.audit.append(row.name, "deployed", { release: row.release.release });
+      this.releases.add(row.name, row.release, { by, diff, outcome: ran });
+      // What was compared with another release is void.
+      this.proposals.voidOthers(row.name, row.release.release);
+      this.audit.append(row.name, "deployed", { release: row.release.release, by, diff });
     });
+  }
+
+  /** Takes a deployment out for good. Its chains stay; `removing` keeps its user id until nothing of it is left. */
+  beginRemoval({ name, uid }: DeploymentRow, by: string, kept: string): void {
+    this.audit.together(() => {
+      for (const table of ["deployments", "pending", "frozen"])
+        this.#db.prepare(`delete from ${table} where name = ?`).run(name);
+      this.releases.forget(name);
+      this.proposals.forget(name);
+      this.#db.prepare("insert or replace into removing (name, uid) values (?, ?)").run(name, uid);
+      this.audit.append(name, "removed", { by, kept });
+    });
+  }
+
+  /** Removals that were begun, perhaps in an earlier life. */
+  removing(): PendingRow[] {
+    const rows = this.#db.prepare("select name, uid from removing order by name").all();
+    return rows.map((row) => pendingSchema.parse(row));
+  }
+
+  /** Nothing of it is left. */
+  endRemoval(name: string): void {
+    this.#db.prepare("delete from removing where name = ?").run(name);
   }
 
   /** Writes down that a deploy was undone: of a new deployment nothing is left, of an older one the release before runs. */

@@ -13,9 +13,13 @@ import {
   type Seal,
   type Standings,
 } from "../controls/wire/audit.ts";
-import { CommandError } from "./arguments.ts";
 
-/** Asks the supervisor; throws CommandError when it does not answer with what was asked for. */
+/** A chain cannot be read as it should be; the message is for the operator. */
+export class ExportFault extends Error {
+  override readonly name = "ExportFault";
+}
+
+/** Asks the supervisor; throws when it does not answer with what was asked for. */
 export type AskHost = (method: string, path: string, body?: unknown) => Promise<unknown>;
 
 /** Where an export begins: an entry of the gate's chain, or a time (ISO 8601, UTC). */
@@ -92,7 +96,7 @@ async function skipTo(readers: readonly ChainReader[], since: Since): Promise<vo
   if ("entry" in since) {
     await gate?.skip(({ seq }) => seq < since.entry);
     time = (await gate?.peek())?.entry.at;
-    if (time === undefined) throw new CommandError(`the gate's chain ends before entry ${since.entry}`);
+    if (time === undefined) throw new ExportFault(`the gate's chain ends before entry ${since.entry}`);
   }
   for (const reader of readers) {
     if (reader !== gate || "time" in since) await reader.skip(({ at }) => at < (time ?? ""));
@@ -150,5 +154,5 @@ function parsePage(writer: Writer, answer: unknown): ChainPage {
   const parsed = chainPage.safeParse(answer);
   if (parsed.success) return answer as ChainPage;
   const where = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new CommandError(`the ${writer}'s chain cannot be read: ${where} is not as it must be`);
+  throw new ExportFault(`the ${writer}'s chain cannot be read: ${where} is not as it must be`);
 }
