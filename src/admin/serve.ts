@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { problemReply, type Refused } from "./problem.ts";
+import { decideHost } from "./site.ts";
 
 const limits = {
   headersTimeout: 10_000,
@@ -40,6 +41,9 @@ function decideRaw(request: IncomingMessage): Refused | undefined {
   const { url = "", rawHeaders } = request;
   const hosts = rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host").length;
   if (hosts !== 1) return { status: 400, code: "wrong_host", detail: "Host: send exactly one", field: "Host" };
+  // Before the target: a URL is made of both.
+  const elsewhere = decideHost(request.headers.host ?? null);
+  if (elsewhere) return elsewhere;
   if (!/^\/(?!\/)[\x21-\x7e]*$/.test(url) || url.includes("#") || url.includes("\\")) {
     return {
       status: 400,

@@ -12,12 +12,17 @@ export interface SiteHeaders {
   readonly fetchSite: string | null;
 }
 
-/** Why the request is refused, or undefined. Any port will do: a tunnel may have another one than we. */
+/** Why a Host is refused, or undefined. Any port will do: a tunnel may have another one than we. */
+export function decideHost(host: string | null): Refused | undefined {
+  if (host !== null && loopback.test(host)) return undefined;
+  const detail = "Host: this is served to this machine alone: ask for 127.0.0.1, [::1] or localhost";
+  return { status: 421, code: "wrong_host", detail, field: "Host" };
+}
+
+/** Why the request is refused, or undefined. */
 export function decideSite({ host, origin, fetchSite }: SiteHeaders): Refused | undefined {
-  if (host === null || !loopback.test(host)) {
-    const detail = "Host: this is served to this machine alone: ask for 127.0.0.1, [::1] or localhost";
-    return { status: 421, code: "wrong_host", detail, field: "Host" };
-  }
+  const elsewhere = decideHost(host);
+  if (host === null || elsewhere) return elsewhere;
   if (origin !== null && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
     return { status: 403, code: "other_site", detail: "Origin: pages of other sites may not ask", field: "Origin" };
   }
