@@ -16,6 +16,11 @@ export interface HostRequest<T> {
   readonly timeoutMs?: number;
 }
 
+export interface Answered<T> {
+  readonly value: T;
+  readonly status: number;
+}
+
 export class HostLink {
   readonly #socket: string;
 
@@ -25,7 +30,8 @@ export class HostLink {
   }
 
   /** Asks the supervisor; what it refused, and not being able to ask it, is a refusal here. */
-  async ask<T>({ method, path, body, answer, actor, timeoutMs }: HostRequest<T>): Promise<{ value: T } | Refused> {
+  async ask<T>(asked: HostRequest<T>): Promise<Answered<T> | Refused> {
+    const { method, path, body, answer, actor, timeoutMs } = asked;
     const headers = actor === null ? {} : { [actorHeader]: writeActor(actor) };
     let got: ControlAnswer;
     try {
@@ -41,13 +47,13 @@ export class HostLink {
     }
     if (got.status >= 400) return passOnProblem(got.status, got.body);
     const parsed = answer.safeParse(got.body ?? undefined);
-    if (parsed.success) return { value: parsed.data };
+    if (parsed.success) return { value: parsed.data, status: got.status };
     const detail = "the supervisor's answer was not understood: are both of the same version? start Ambit again";
     return { status: 502, code: "answer_not_understood", detail };
   }
 
   /** Has the supervisor write down an act of ours on every admin chain, before it is done. */
-  note(event: Note["event"], detail: Note["detail"], actor: Actor): Promise<{ value: undefined } | Refused> {
+  note(event: Note["event"], detail: Note["detail"], actor: Actor): Promise<Answered<undefined> | Refused> {
     const body = { event, detail };
     return this.ask({ method: "POST", path: "/v1/admin/noted", body, answer: z.undefined(), actor });
   }

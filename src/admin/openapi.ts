@@ -75,7 +75,7 @@ function operationOf(row: Row, made: Made): Operation {
     ...(body === null
       ? {}
       : { requestBody: { required: true, content: json(named(`${id}Request`, body, "input", made)) } }),
-    responses: { [String(row.status)]: answerOf(row, made), default: refused },
+    responses: { [String(row.status)]: answerOf(row, made), ...acceptedOf(row, made), default: refused },
     "x-role": role,
     ...(event === null ? {} : { "x-audit-event": event }),
   };
@@ -107,6 +107,12 @@ function answerOf(row: Row, made: Made): Json {
   const isJson = row.type === "application/json";
   const schema = isJson ? named(`${row.id}Answer`, row.answer, "output", made) : { type: "string" };
   return { description: "What was asked for.", content: { [row.type]: { schema } } };
+}
+
+function acceptedOf({ id, accepted }: Row, made: Made): Record<string, Json> {
+  if (accepted === null) return {};
+  const schema = named(`${id}Accepted`, accepted, "output", made);
+  return { 202: { description: "Not done yet: this must happen first.", content: json(schema) } };
 }
 
 function json(schema: Json): Readonly<Record<string, { schema: Json }>> {

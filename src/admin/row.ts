@@ -35,7 +35,13 @@ export interface Done<A> {
 }
 export type Handled<A> = Done<A> | Refused | Response;
 
-export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType, A extends z.ZodType> {
+export interface RouteSpec<
+  P extends Shape,
+  Q extends Shape,
+  B extends z.ZodType,
+  A extends z.ZodType,
+  C extends z.ZodType,
+> {
   /** `operationId`, such as `freezeDeployment`. */
   readonly id: string;
   readonly method: Method;
@@ -53,6 +59,8 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   /** Longest body, bytes. */
   readonly maxBytes?: number;
   readonly answer: A;
+  /** What is answered with 202 where something else must happen first. */
+  readonly accepted?: C;
   /** Status of success; 200 unless said. */
   readonly status?: number;
   /** Content type of the answer; JSON unless said. */
@@ -62,7 +70,7 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   handle(
     context: Context,
     asked: Asked<Parsed<P>, Parsed<Q>, z.infer<B>>,
-  ): Promise<Handled<z.input<A>>> | Handled<z.input<A>>;
+  ): Promise<Handled<z.input<A> | z.input<C>>> | Handled<z.input<A> | z.input<C>>;
 }
 
 /** What came in, not parsed yet. */
@@ -90,6 +98,7 @@ export interface Row {
   readonly body: z.ZodType | null;
   readonly maxBytes: number;
   readonly answer: z.ZodType;
+  readonly accepted: z.ZodType | null;
   readonly status: number;
   readonly type: string;
   readonly ifMatch: boolean;
@@ -101,11 +110,22 @@ export interface Row {
 const usualBytes = 16_384;
 
 /** Makes a row. */
-export function route<P extends Shape, Q extends Shape, B extends z.ZodType, A extends z.ZodType>(
-  spec: RouteSpec<P, Q, B, A>,
-): Row {
+export function route<
+  P extends Shape,
+  Q extends Shape,
+  B extends z.ZodType,
+  A extends z.ZodType,
+  C extends z.ZodType = z.ZodNever,
+>(spec: RouteSpec<P, Q, B, A, C>): Row {
   const [params, query] = [z.strictObject(spec.params), z.strictObject(spec.query)];
-  const { body, maxBytes = usualBytes, status = 200, type = "application/json", ifMatch = false } = spec;
+  const {
+    body,
+    maxBytes = usualBytes,
+    status = 200,
+    type = "application/json",
+    ifMatch = false,
+    accepted = null,
+  } = spec;
   const prepare = (raw: Raw): Refused | Run => {
     const path = params.safeParse(raw.params);
     if (!path.success) return misunderstood(path.error, "");
@@ -116,7 +136,7 @@ export function route<P extends Shape, Q extends Shape, B extends z.ZodType, A e
     const values = { params: path.data, query: asked.data, body: parsed.data as z.infer<B> };
     return async (context, more) => spec.handle(context, { ...values, ...more });
   };
-  return { ...spec, params, query, maxBytes, status, type, ifMatch, numbers: numbersOf(query), prepare };
+  return { ...spec, params, query, maxBytes, accepted, status, type, ifMatch, numbers: numbersOf(query), prepare };
 }
 
 function numbersOf(query: z.ZodObject): Set<string> {

@@ -1,7 +1,8 @@
 // Controls `admin-access`, `redeploys`: a deploy over the API. Two people at once want theirs to be the one that was looked at:
 // the entity tag of the release that runs must be named, and the supervisor compares it again in the moment it acts.
+import { z } from "zod";
 import { deployAnswer } from "../../controls/wire/control.ts";
-import { deployRequest } from "../../controls/wire/releases.ts";
+import { deployRequest, proposalView } from "../../controls/wire/releases.ts";
 import type { Refused } from "../problem.ts";
 import { route } from "../row.ts";
 import { byName, findDeployment } from "./deployments.ts";
@@ -36,6 +37,7 @@ export const deployRows = [
     maxBytes: maxDeployBytes,
     ifMatch: true,
     answer: deployAnswer,
+    accepted: proposalView,
     handle: async ({ host }, { params, body, actor, ifMatch }) => {
       const found = await findDeployment(host, params.name);
       if ("code" in found && found.code !== "no_such_deployment") return found;
@@ -43,9 +45,15 @@ export const deployRows = [
       const wrong = decideMatch(ifMatch, runs);
       if (wrong) return wrong;
       const path = `/v1/deployments/${params.name}`;
-      const request = { method: "PUT", path, answer: deployAnswer, actor, timeoutMs: deployMs } as const;
+      const request = {
+        method: "PUT",
+        path,
+        answer: z.union([deployAnswer, proposalView]),
+        actor,
+        timeoutMs: deployMs,
+      } as const;
       const done = await host.ask({ ...request, body: { ...body, expects: runs } });
-      return "code" in done ? done : { ...done, etag: done.value.release };
+      return "code" in done || done.status === 202 ? done : { ...done, etag: done.value.release };
     },
   }),
 ];

@@ -54,5 +54,6 @@ function growthRefused(name: string, authority: AuthorityDiffView, isOther: bool
   const more = authority.grew.length > quoted ? ` and ${authority.grew.length - quoted} more` : "";
   const why = isOther ? "what was accepted is another difference than this one" : "nobody accepted that";
   const detail = `this release lets ${name} do more (${lines.join("; ")}${more}) and ${why}: look at it, then send accept with its hash (./ambit deploy FILE --yes)`;
-  return { ...makeProblem(409, "authority_grew", detail.slice(0, 2000), "accept"), authority };
+  const decision = { layer: "supervisor", rule: "authority", reason: "authority_grew" };
+  return { ...makeProblem(409, "authority_grew", detail.slice(0, 2000), "accept"), decision, authority };
 }
