@@ -142,7 +142,8 @@ async function readBody(
   row: Row,
 ): Promise<{ readonly value: unknown; readonly bytes: Uint8Array } | Refused> {
   const bytes = await readBytes(request, row.body === null ? 0 : row.maxBytes);
-  if (bytes === undefined) {
+  if (bytes === "cut") return { status: 400, code: "body_cut", detail: "(body): it ended too early", field: "(body)" };
+  if (bytes === "large") {
     const most = row.body === null ? "takes no body" : `takes at most ${row.maxBytes} bytes`;
     return { status: 413, code: "body_too_large", detail: `(body): this route ${most}`, field: "(body)" };
   }

@@ -6,21 +6,23 @@ import type { Refused } from "./problem.ts";
 
 const maxDepth = 64;
 
-/** The bytes, or undefined when there are more than `max`; then the rest is not read. */
-export async function readBytes(request: Request, max: number): Promise<Uint8Array | undefined> {
+/** The bytes; `large` when there are more than `max`, then the rest is not read; `cut` when they ended too early. */
+export async function readBytes(request: Request, max: number): Promise<Uint8Array | "large" | "cut"> {
   const announced = Number(request.headers.get("content-length") ?? "0");
-  if (announced > max) return undefined;
+  if (announced > max) return "large";
   const reader = request.body?.getReader();
   if (reader === undefined) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const read = await reader.read().catch(() => undefined);
+    if (read === undefined) return "cut";
+    const { done, value } = read;
     if (done) return Buffer.concat(chunks);
     size += value.byteLength;
     if (size > max) {
-      await reader.cancel();
-      return undefined;
+      await reader.cancel().catch(() => undefined);
+      return "large";
     }
     chunks.push(value);
   }

@@ -1,0 +1,133 @@
+// Broken HTTP, over a raw socket: each is one step away from a request that is answered.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { AnswerStore } from "./answer-store.ts";
+import { makeApp } from "./app.ts";
+import { sendRaw, statusesOf } from "./fixtures/raw.ts";
+import { HostLink } from "./host-link.ts";
+import { Idempotency } from "./idempotency.ts";
+import { rows } from "./routes.ts";
+import { makeServer } from "./serve.ts";
+import { openStore } from "./store.ts";
+import { TokenStore } from "./token-store.ts";
+
+const folder = mkdtempSync("/tmp/ambit-serve-");
+const db = openStore(join(folder, "admin.sqlite"));
+const tokens = new TokenStore(db);
+const token = tokens.make("amy", "operator", 1, Date.now())?.token ?? "";
+const context = {
+  host: new HostLink(join(folder, "no.sock")),
+  tokens,
+  idempotency: new Idempotency(new AnswerStore(db)),
+};
+const logged: object[] = [];
+const app = makeApp({ rows, context, log: (line) => logged.push(line), now: Date.now });
+const server = makeServer(app);
+let port = 0;
+
+before(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  port = (server.address() as AddressInfo).port;
+});
+
+after(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const host = "Host: localhost\r\n";
+const last = "Connection: close\r\n\r\n";
+const auth = `Authorization: Bearer ${token}\r\n`;
+const json = "Content-Type: application/json\r\n";
+const freeze = `POST /v1/deployments/alpha/freeze HTTP/1.1\r\n${host}${auth}${json}`;
+
+/** Name, what is sent, and the statuses of all that comes back. */
+const cases: readonly [name: string, sent: string | Uint8Array, statuses: readonly number[]][] = [
+  ["works at all: a good request", `GET /healthz HTTP/1.1\r\n${host}${last}`, [200]],
+  ["works at all: a good act meets no supervisor here", `${freeze}Content-Length: 2\r\n${last}{}`, [503]],
+  ["works at all: chunks", `${freeze}Transfer-Encoding: chunked\r\n${last}2\r\n{}\r\n0\r\n\r\n`, [503]],
+  ["two lengths", `${freeze}Content-Length: 2\r\nContent-Length: 3\r\n${last}{}`, [400]],
+  ["a length and chunks", `${freeze}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n${last}0\r\n\r\n`, [400]],
+  ["chunks that are not the last coding", `${freeze}Transfer-Encoding: chunked, identity\r\n${last}0\r\n\r\n`, [400]],
+  ["an unknown coding", `${freeze}Transfer-Encoding: gzip\r\n${last}0\r\n\r\n`, [400]],
+  ["a hidden coding", `${freeze}Transfer-Encoding: \x0bchunked\r\n${last}0\r\n\r\n`, [400]],
+  ["a length with a sign", `${freeze}Content-Length: +2\r\n${last}{}`, [400]],
+  ["a length with a space inside", `${freeze}Content-Length: 2 2\r\n${last}{}`, [400]],
+  ["a negative length", `${freeze}Content-Length: -1\r\n${last}`, [400]],
+  ["a chunk size that is no number", `${freeze}Transfer-Encoding: chunked\r\n${last}zz\r\n{}\r\n0\r\n\r\n`, [400]],
+  ["a chunk longer than it says", `${freeze}Transfer-Encoding: chunked\r\n${last}1\r\n{}\r\n0\r\n\r\n`, [400]],
+  ["a chunk size beyond all bounds", `${freeze}Transfer-Encoding: chunked\r\n${last}fffffffffffffffff\r\n`, [400]],
+  ["no host", `GET /healthz HTTP/1.1\r\n${last}`, [400]],
+  ["two hosts", `GET /healthz HTTP/1.1\r\n${host}${host}${last}`, [400]],
+  ["two hosts, one of another site", `GET /healthz HTTP/1.1\r\n${host}Host: evil.example\r\n${last}`, [400]],
+  ["another site's host", `GET /healthz HTTP/1.1\r\nHost: evil.example\r\n${last}`, [421]],
+  ["a host with a user", `GET /healthz HTTP/1.1\r\nHost: localhost@evil.example\r\n${last}`, [421]],
+  ["an absolute target", `GET http://localhost/healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["another site's absolute target", `GET http://evil.example/healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a target that begins like a host", `GET //evil.example/healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a target with a backslash", `GET /\\evil.example HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a target with a fragment", `GET /healthz#x HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a star", `OPTIONS * HTTP/1.1\r\n${host}${last}`, [400]],
+  ["dot segments", `GET /v1/../healthz/../healthz HTTP/1.1\r\n${host}${last}`, [200]],
+  ["raw bytes above ASCII in the target", Buffer.from(`GET /h\xe9 HTTP/1.1\r\n${host}${last}`, "latin1"), [400]],
+  ["a broken escape", `GET /v1/deployments/%zz HTTP/1.1\r\n${host}${auth}${last}`, [422]],
+  ["an escape that is no character", `GET /v1/deployments/%ff%fe HTTP/1.1\r\n${host}${auth}${last}`, [422]],
+  ["a line without a carriage return", `GET /healthz HTTP/1.1\n${host}${last}`, [400]],
+  ["a header folded over two lines", `GET /healthz HTTP/1.1\r\n${host}X-A: a\r\n b\r\n${last}`, [400]],
+  ["a space before the colon", `GET /healthz HTTP/1.1\r\n${host}X-A : a\r\n${last}`, [400]],
+  ["a header without a name", `GET /healthz HTTP/1.1\r\n${host}: a\r\n${last}`, [400]],
+  ["a nought in a header", `GET /healthz HTTP/1.1\r\n${host}X-A: a\0b\r\n${last}`, [400]],
+  ["HTTP/0.9", "GET /healthz\r\n\r\n", [400]],
+  ["HTTP/9.9", `GET /healthz HTTP/9.9\r\n${host}${last}`, [400]],
+  ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]],
+  ["a TLS hello", new Uint8Array([22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]), [400]],
+  ["a method nobody knows", `FROB /healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a method in small letters", `get /healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["a proxy's method", `CONNECT localhost:443 HTTP/1.1\r\n${host}${last}`, []],
+  ["an upgrade", `GET /healthz HTTP/1.1\r\n${host}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`, [200]],
+  ["an expectation nobody knows", `GET /healthz HTTP/1.1\r\n${host}Expect: tea\r\n${last}`, [417]],
+  ["headers without end", `GET /healthz HTTP/1.1\r\n${host}${"X-A: a\r\n".repeat(4000)}${last}`, [431]],
+  ["one header without end", `GET /healthz HTTP/1.1\r\n${host}X-A: ${"a".repeat(40_000)}\r\n${last}`, [431]],
+  ["a target without end", `GET /${"a".repeat(40_000)} HTTP/1.1\r\n${host}${last}`, [431]],
+  ["two Authorization headers", `GET /v1/status HTTP/1.1\r\n${host}${auth}${auth}${last}`, [401]],
+  [
+    "a second request hidden in a body that no route takes",
+    `GET /healthz HTTP/1.1\r\n${host}Content-Length: 50\r\n\r\nGET /v1/status HTTP/1.1\r\n${host}${last}`,
+    [413],
+  ],
+  [
+    "bytes after the last request",
+    `GET /healthz HTTP/1.1\r\n${host}${last}GET /healthz HTTP/1.1\r\n${host}${last}`,
+    [400],
+  ],
+];
+
+for (const [name, sent, statuses] of cases) {
+  test(name, async () => {
+    const answer = await sendRaw(port, [sent], { limitMs: 1500, halfClose: true });
+    assert.deepEqual(statusesOf(answer), statuses, answer.slice(0, 600));
+    if ((statuses[0] ?? 200) >= 400) assert.match(answer, /content-type: application\/problem\+json/i);
+  });
+}
+
+test("a hundred megabytes are refused before they are sent", async () => {
+  const chunk = Buffer.alloc(1_048_576, 0x20);
+  const head = `${freeze}Content-Length: ${100 * chunk.length}\r\n\r\n`;
+  const answer = await sendRaw(port, [head, ...Array.from({ length: 100 }, () => chunk)], { limitMs: 10_000 });
+  assert.deepEqual(statusesOf(answer), [413]);
+});
+
+test("a hundred megabytes in chunks, which announce nothing, are refused when they are over", async () => {
+  const chunk = Buffer.concat([Buffer.from("100000\r\n"), Buffer.alloc(1_048_576, 0x20), Buffer.from("\r\n")]);
+  const head = `${freeze}Transfer-Encoding: chunked\r\n\r\n`;
+  const answer = await sendRaw(port, [head, ...Array.from({ length: 100 }, () => chunk)], { limitMs: 10_000 });
+  assert.deepEqual(statusesOf(answer), [413]);
+});
+
+test("nothing of this was a fault of ours", () => {
+  assert.deepEqual(logged, []);
+});
