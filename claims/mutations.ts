@@ -24,6 +24,7 @@ const review = { control: "review", claim: "claims/review.claim.test.ts" } as co
 const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
 const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
 const rateLimits = { control: "rate-limits", claim: "claims/rate-limits.claim.test.ts" } as const;
+const adminAccess = { control: "admin-access", claim: "claims/admin-access.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -66,6 +67,30 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/manifest/schema.ts",
     find: "export const manifestSchema = z\n  .strictObject({",
     replace: "export const manifestSchema = z\n  .looseObject({",
+  },
+  {
+    ...schemas,
+    name: "strict acts over the API",
+    red: "an act over the API with an unknown key, or one that is the token's to say, is refused and named",
+    file: "src/controls/wire/freeze.ts",
+    find: "export const freezeRequest = z.strictObject({",
+    replace: "export const freezeRequest = z.object({",
+  },
+  {
+    ...adminAccess,
+    name: "roles",
+    red: "a token of another role is refused, and nothing is done",
+    file: "src/admin/sign-in.ts",
+    find: `if (needed === "viewer" || person.role === needed) return undefined;`,
+    replace: `if (needed !== undefined) return undefined;`,
+  },
+  {
+    ...adminAccess,
+    name: "names of this machine alone",
+    red: "a name that a page of another site points here is refused",
+    file: "src/admin/site.ts",
+    find: "if (host !== null && loopback.test(host)) return undefined;",
+    replace: "if (host !== null) return undefined;",
   },
   {
     ...leastPrivilege,

@@ -9,7 +9,9 @@ import { after, before, test } from "node:test";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import { node, root } from "../src/cli/child.ts";
 import { askControl } from "../src/cli/control.ts";
+import { mint } from "../src/admin/fixtures/stand.ts";
 import { freshState } from "./fresh-state.ts";
+import { fuzzAdmin } from "./fuzz-admin.ts";
 import { setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";
 
@@ -81,6 +83,32 @@ test("a release whose manifest has an unknown key is refused, even with the righ
   const answer = await askControl(state.folder, "PUT", "/v1/deployments/notes", { body });
   assert.equal(answer.status, 422);
   assert.match((answer.body as { field: string }).field, /trust_everything/);
+});
+
+test("an act over the API with an unknown key, or one that is the token's to say, is refused and named", async () => {
+  const freeze = async (body: object) => {
+    const headers = { authorization: `Bearer ${await mint(state.folder, "operator", "amy")}` };
+    const answer = await fetch(`${small.stage.host.admin}/v1/deployments/notes/freeze`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: (await answer.json()) as { field?: string; frozen?: { by: string } } };
+  };
+  for (const field of ["for", "by"]) {
+    const got = await freeze({ reason: "a look", [field]: "eve" });
+    assert.deepEqual([got.status, got.body.field], [422, field]);
+  }
+  assert.equal((await send(JSON.stringify(good))).status, 202);
+  const done = await freeze({ reason: "a look" });
+  assert.deepEqual([done.status, done.body.frozen?.by], [200, "amy"]);
+  await askControl(state.folder, "POST", "/v1/deployments/notes/thaw", { body: { by: "amy" } });
+});
+
+test("three hundred requests made of the API's own document, most of them wrong: no fault, no silence", async () => {
+  const { statuses, faults } = await fuzzAdmin(300, 1, false);
+  assert.deepEqual(faults, []);
+  assert.ok((statuses["422"] ?? 0) > 10 && (statuses["200"] ?? 0) > 10, JSON.stringify(statuses));
 });
 
 test("a deployment file with a slip is refused with line, column and a guess", () => {

@@ -53,10 +53,10 @@ export const controls: readonly Control[] = [
   {
     id: "admin-access",
     claim: "Every admin surface requires a verified identity and a role.",
-    rooms: ["src/controls/access", "src/admin/people"],
-    claimTest: null,
-    state: "not built",
-    note: "There is no console; operators use a local socket with mode 0600, and the front listens on loopback only.",
+    rooms: ["src/controls/access", "src/admin"],
+    claimTest: "claims/admin-access.claim.test.ts",
+    state: "first form",
+    note: "The API takes local tokens with one role each, on loopback only, beside the operator's socket (mode 0600); no identity provider and no console yet.",
   },
   {
     id: "gateway-tokens",
@@ -88,10 +88,10 @@ export const controls: readonly Control[] = [
   {
     id: "schemas",
     claim: "Every request and every file is parsed by a schema that refuses unknown keys and names the field at fault.",
-    rooms: ["src/controls/manifest", "src/controls/wire", "src/host/front"],
+    rooms: ["src/controls/manifest", "src/controls/wire", "src/host/front", "src/admin"],
     claimTest: "claims/schemas.claim.test.ts",
     state: "enforced",
-    note: "Deployment files, channel requests, operator requests and the front's reading of HTTP.",
+    note: "Deployment files, channel requests, operator requests, the API and the front's reading of HTTP.",
   },
   {
     id: "callbacks",
