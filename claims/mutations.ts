@@ -26,8 +26,49 @@ const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" }
 const rateLimits = { control: "rate-limits", claim: "claims/rate-limits.claim.test.ts" } as const;
 const adminAccess = { control: "admin-access", claim: "claims/admin-access.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
+const redeploys = { control: "redeploys", claim: "claims/redeploys.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
+  {
+    ...redeploys,
+    name: "growth has to be accepted",
+    red: "growth that nobody accepted is refused with the difference, and the release before goes on",
+    file: "src/host/supervisor/growth.ts",
+    find: "if (accept !== authority.hash) return",
+    replace: `if (accept === "") return`,
+  },
+  {
+    ...redeploys,
+    name: "what is accepted is this difference of these releases",
+    red: "whoever accepted another difference is refused; of this one it runs",
+    file: "src/controls/manifest/authority.ts",
+    find: "canonicalJson({ from, to, grew, shrank, changed })",
+    replace: "canonicalJson({ grew })",
+  },
+  {
+    ...redeploys,
+    name: "a second person where the file asks for one",
+    red: "where the running release asks for a second person, growth waits for one who is not who proposed it",
+    file: "src/host/supervisor/growth.ts",
+    find: `return before.release?.manifest.redeploys === undefined ? "go" : "propose";`,
+    replace: `return "go";`,
+  },
+  {
+    ...redeploys,
+    name: "whoever proposed does not count",
+    red: "where the running release asks for a second person, growth waits for one who is not who proposed it",
+    file: "src/host/supervisor/proposals.ts",
+    find: "decideVote(requirementOf(before.release, found.by), found.votes, vote)",
+    replace: `decideVote(requirementOf(before.release, ""), found.votes, vote)`,
+  },
+  {
+    ...redeploys,
+    name: "a turn stays with the release that began it",
+    red: "a turn that outlasts the drain ends with words, is not continued by the next release, and its call ran once",
+    file: "src/gate/thread.ts",
+    find: "this.#journal.walkedBy(turn, release) === release ?",
+    replace: `this.#journal.walkedBy(turn, release) !== "" ?`,
+  },
   {
     ...runtime,
     name: "a network of its own",

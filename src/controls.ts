@@ -122,10 +122,10 @@ export const controls: readonly Control[] = [
     id: "redeploys",
     claim:
       "A deploy shows the authority it adds, growth needs a second look, and a bad release rolls back in one command.",
-    rooms: ["src/targets", "src/admin/deployments"],
-    claimTest: null,
-    state: "not built",
-    note: "A release is hashed and voids held calls of the one before; difference and rollback are missing.",
+    rooms: ["src/controls/manifest", "src/host/supervisor"],
+    claimTest: "claims/redeploys.claim.test.ts",
+    state: "enforced",
+    note: "The supervisor computes the difference; growth needs its hash, and people of redeploys.by where the file names them. What a tool server changes is not in a file: see tools accept.",
   },
   {
     id: "provenance",

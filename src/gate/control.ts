@@ -52,7 +52,10 @@ async function pinTools(env: Env): Promise<Response> {
 
 async function drainTurns(request: Request): Promise<Response> {
   const body = await parseBody(request, drainRequest);
-  return body instanceof Response ? body : Response.json({ walking: await drain.run(body.limitMs) });
+  if (body instanceof Response) return body;
+  const walking = await drain.run(body.limitMs);
+  if (body.letGo) drain.letGo();
+  return Response.json({ walking });
 }
 
 async function freeze(request: Request, env: Env): Promise<Response> {

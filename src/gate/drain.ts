@@ -35,14 +35,18 @@ export class Drain {
     }
   }
 
-  /** Lets turns that walk end, for up to `limitMs`, then lets everybody go. Says how many still walk. */
+  /** Lets turns that walk end, for up to `limitMs`. Says how many still walk. */
   async run(limitMs: number): Promise<number> {
     this.#isOn = true;
     for (const until = Date.now() + limitMs; this.#walking > 0 && Date.now() < until;)
       await new Promise((resolve) => setTimeout(resolve, everyMs));
+    return this.#walking;
+  }
+
+  /** Lets everybody go who waits for a turn. */
+  letGo(): void {
     this.#isClosing = true;
     this.#closing.resolve();
-    return this.#walking;
   }
 }
 

@@ -97,8 +97,11 @@ export const decisionRequest = z.strictObject({
   note: z.string().max(1000).default(""),
 });
 
-/** `POST /control/drain`: no further turn starts; answered when none walks any more, or after `limitMs`. */
-export const drainRequest = z.strictObject({ limitMs: z.int().min(0).max(maxDrainMs) });
+/**
+ * `POST /control/drain`: no further turn starts; answered when none walks any more, or after `limitMs`. `letGo` then answers
+ * whoever waits for a turn: to be asked for when no new request can come in.
+ */
+export const drainRequest = z.strictObject({ limitMs: z.int().min(0).max(maxDrainMs), letGo: z.boolean() });
 /** How many turns still walk: the next release ends them. */
 export const drainAnswer = z.strictObject({ walking: z.int() });
 

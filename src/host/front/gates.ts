@@ -61,9 +61,16 @@ function isStarting(error: NodeJS.ErrnoException): boolean {
   return startingCodes.has(error.code ?? "");
 }
 
+/** A release's gate listens on a socket of its own: the next one has another inode under the same path. */
+function inodeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
+}
+
 class GateAgent extends Agent {
   readonly #connectMs: number;
   readonly #owners: Owners;
+  /** The socket on which each kept connection was made. */
+  readonly #madeOn = new WeakMap<object, { readonly path: string; readonly inode: number }>();
 
   constructor(options: ConstructorParameters<typeof Agent>[0], connectMs: number, owners: Owners) {
     super(options);
@@ -71,24 +78,43 @@ class GateAgent extends Agent {
     this.#owners = owners;
   }
 
+  /** A kept connection to a gate that is being replaced is not used again: it may close with our request in it. */
+  override getName(options?: Parameters<Agent["getName"]>[0] & { socketPath?: string | undefined }): string {
+    return `${super.getName(options)}:${inodeOf(options?.socketPath ?? "")}`;
+  }
+
+  /** Node asks this when a request is done (`keepSocketAlive` in its documentation). */
+  override keepSocketAlive(socket: Parameters<Agent["keepSocketAlive"]>[0]): boolean | void {
+    const made = this.#madeOn.get(socket);
+    return made !== undefined && made.inode === inodeOf(made.path) && super.keepSocketAlive(socket);
+  }
+
   override createConnection(
     options: { socketPath?: string | undefined },
     done?: (error: Error | null, socket: Socket) => void,
   ): undefined {
     const settle = done as ((error: Error | null, socket?: PacedSocket) => void) | undefined;
-    const path = options.socketPath ?? "";
-    connectGate(path, this.#connectMs).then(
-      (socket) => settle?.(null, this.#owners.pace(socket, path)),
+    this.#connect(options.socketPath ?? "").then(
+      (socket) => settle?.(null, socket),
       (error: Error) => settle?.(error),
     );
   }
+
+  async #connect(path: string): Promise<PacedSocket> {
+    const { socket, inode } = await connectGate(path, this.#connectMs);
+    const paced = this.#owners.pace(socket, path);
+    this.#madeOn.set(paced, { path, inode });
+    return paced;
+  }
 }
 
-async function connectGate(path: string, tryForMs: number): Promise<Socket> {
+async function connectGate(path: string, tryForMs: number): Promise<{ socket: Socket; inode: number }> {
   const deadline = performance.now() + tryForMs;
   for (;;) {
     try {
-      return await connectOnce(path);
+      // Before connecting: a socket that is replaced in between is then taken for the old one, and not kept.
+      const inode = inodeOf(path);
+      return { socket: await connectOnce(path), inode };
     } catch (error) {
       if (!isStarting(error as NodeJS.ErrnoException) || performance.now() + retryEveryMs > deadline) throw error;
     }

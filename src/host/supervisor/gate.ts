@@ -2,7 +2,7 @@
 // over holds its own release and digests of tokens and nothing else. A gate that was not accepted yet listens where
 // front does not look. The control token is new for every start and never leaves this process's memory.
 import { randomBytes } from "node:crypto";
-import { renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import type { Release } from "../../controls/manifest/release.ts";
@@ -124,21 +124,37 @@ export class Gate {
    * kept on disk for the next release. Then callers wait for the next socket. A gate that does not answer just ends.
    */
   async end(drainMs: number): Promise<void> {
-    if (this.part.state === "ready") await this.quiet(drainMs);
-    if (this.#published) rmSync(this.places.socket, { force: true });
+    const answers = this.part.state === "ready" && (await this.#drain(drainMs, false));
+    this.#hide();
+    // Only now: whoever is let go asks again at once, and must find the next gate.
+    if (answers) await this.#drain(0, true);
     await this.part.stop();
   }
 
-  /** Has it start no turn any more; resolves when none walks, or after `limitMs`, or when it does not answer. */
-  async quiet(limitMs = 0): Promise<void> {
+  /** Has it start no turn any more, and waits for none. */
+  async quiet(): Promise<void> {
+    await this.#drain(0, false);
+  }
+
+  /** False when it does not answer. */
+  async #drain(limitMs: number, letGo: boolean): Promise<boolean> {
     const { log } = this.#host;
     try {
-      const answer = await this.#control("/control/drain", { limitMs }, limitMs + drainGraceMs);
+      const answer = await this.#control("/control/drain", { limitMs, letGo }, limitMs + drainGraceMs);
       const { walking } = drainAnswer.parse(JSON.parse(answer.body));
-      log.event("gate_drained", { deployment: this.name, walking });
+      if (!letGo) log.event("gate_drained", { deployment: this.name, walking });
+      return true;
     } catch (error) {
       log.event("gate_not_drained", { deployment: this.name, why: error instanceof Error ? error.message : "" });
+      return false;
     }
+  }
+
+  /** Takes it out of front's sight; what has connected is still served. */
+  #hide(): void {
+    if (!this.#published) return;
+    this.#published = false;
+    if (existsSync(this.places.socket)) renameSync(this.places.socket, this.places.staged);
   }
 
   /**

@@ -1,0 +1,270 @@
+// Control `redeploys`: a deploy shows the authority it adds, growth needs a second look, and a bad release rolls back in one
+// command. Real releases of one deployment, deployed over the real control socket and once over the real command line; what a
+// release could do is read from the tool server's own notes, and which release answered from the model's own server.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { DeployAnswer, ProposalDecided } from "../src/controls/wire/control.ts";
+import type { ApprovalList, TurnAnswer } from "../src/controls/wire/gate.ts";
+import type { Release } from "../src/controls/manifest/release.ts";
+import type { Manifest } from "../src/controls/manifest/schema.ts";
+import type { removeAnswer } from "../src/controls/wire/releases.ts";
+import { node, root } from "../src/cli/child.ts";
+import { ChannelClient } from "../src/cli/channel-client.ts";
+import type { z } from "zod";
+import { deployUnderLoad } from "./deploys-under-load.ts";
+import { sayJson, sayWords, wholeAnswer, wishOnce } from "./hostile-model.ts";
+import { rebuild } from "./hostile-stage.ts";
+import { instructionsOf, ReleasesStage, withInstructions } from "./releases-stage.ts";
+
+let stage: ReleasesStage;
+before(async () => {
+  stage = await ReleasesStage.open("changing");
+});
+after(() => stage.close());
+
+const host: Manifest["egress"]["allow"] = ["https://api.example/v1/*"];
+const wider = (from: Release): Release =>
+  rebuild(from, (manifest) => ({ ...manifest, egress: { ...manifest.egress, allow: host } }));
+const withPeople = (from: Release, count = 1): Release =>
+  rebuild(from, (manifest) => ({
+    ...manifest,
+    approvers: { owners: ["amy@acme.example", "bob@acme.example", "cem@acme.example"] },
+    redeploys: { by: "owners", count },
+  }));
+const reviewed = (from: Release): Release =>
+  rebuild(from, (manifest) => {
+    const server = manifest.servers["under-test"];
+    const note = server?.tools["note"];
+    assert.ok(server && note);
+    const tools = { note: { ...note, impact: "spend" as const } };
+    return { ...manifest, servers: { "under-test": { ...server, tools } } };
+  });
+
+/** Every test begins with the first release. */
+async function reset(): Promise<void> {
+  const { status, body } = await stage.deployAnyway(stage.release, 0);
+  if (status === 202) await decide(body.release ?? "", "approve", "cem@acme.example");
+  assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+}
+
+async function decide(release: string, decision: "approve" | "deny", by: string) {
+  const { status, body } = await stage.ask("POST", `/proposals/${release}`, { decision, by });
+  return { status, body: body as Partial<ProposalDecided> & { type?: string; detail?: string } };
+}
+
+test("works at all: a release without growth runs at once, and the next message is answered by it", async () => {
+  await reset();
+  const next = withInstructions(stage.release, "release 1");
+  const { status, body } = await stage.deploy(next);
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual(
+    body.authority?.changed.map(({ kind }) => kind),
+    ["instructions"],
+  );
+  stage.model.when("hello 1", (response, request) => sayWords(instructionsOf(request))(response, request));
+  assert.equal((await stage.client.say("hello 1")).reply, "release 1");
+});
+
+test("growth that nobody accepted is refused with the difference, and the release before goes on", async () => {
+  await reset();
+  const { status, body } = await stage.deploy(wider(stage.release));
+  assert.deepEqual([status, body.type], [409, "urn:ambit:problem:authority_grew"]);
+  assert.deepEqual(
+    body.authority?.grew.map(({ kind, subject }) => [kind, subject]),
+    [["host", host[0]]],
+  );
+  assert.match(body.detail ?? "", /host https:\/\/api\.example\/v1\/\*/);
+  assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+});
+
+test("whoever accepted another difference is refused; of this one it runs", async () => {
+  await reset();
+  const refused = await stage.deploy(wider(stage.release));
+  const other = await stage.deploy(wider(withInstructions(stage.release, "release 2")), refused.body.authority?.hash);
+  assert.deepEqual([other.status, other.body.type], [409, "urn:ambit:problem:authority_grew"]);
+  const right = await stage.deploy(wider(stage.release), refused.body.authority?.hash);
+  assert.equal(right.status, 200, JSON.stringify(right.body));
+  const back = await stage.deploy(stage.release);
+  assert.equal(back.status, 200, "what only shrinks needs no word");
+  assert.equal((await stage.deploy(wider(stage.release), "0".repeat(64))).status, 409);
+});
+
+test("the command line shows what grew and stops with 3, and with --yes it deploys", async () => {
+  await reset();
+  const file = join(stage.small.stage.erpFile, "changing.yaml");
+  writeFileSync(file, JSON.stringify(wider(stage.release).manifest));
+  writeFileSync(join(stage.small.stage.erpFile, "instructions.md"), stage.release.instructions);
+  const stopped = cli(["deploy", file]);
+  assert.equal(stopped.status, 3, stopped.stderr);
+  assert.match(stopped.stdout, /\n {2}\+ host https:\/\/api\.example\/v1\/\*: requests may go there\n/);
+  assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+  const diff = cli(["diff", file]);
+  assert.deepEqual([diff.status, /\+ host https:\/\/api\.example/.test(diff.stdout)], [0, true]);
+  const deployed = cli(["deploy", file, "--yes"]);
+  assert.equal(deployed.status, 0, deployed.stderr);
+  const back = cli(["rollback", "changing"]);
+  assert.match(back.stdout, /- host https:\/\/api\.example\/v1\/\*: no more/);
+  assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+});
+
+test("where the running release asks for a second person, growth waits for one who is not who proposed it", async () => {
+  await reset();
+  const guarded = withPeople(stage.release);
+  assert.equal((await stage.deployAnyway(guarded)).status, 200);
+  const grown = wider(guarded);
+  const proposed = await stage.deployAnyway(grown, undefined, "amy@acme.example");
+  assert.deepEqual([proposed.status, proposed.body.state], [202, "open"]);
+  assert.deepEqual(await stage.runs(), [guarded.release, guarded.release]);
+  const own = await decide(grown.release, "approve", "Amy@ACME.example ");
+  assert.deepEqual([own.status, own.body.type], [403, "urn:ambit:problem:requester_cannot_approve"]);
+  const stranger = await decide(grown.release, "approve", "eve@acme.example");
+  assert.deepEqual([stranger.status, stranger.body.type], [403, "urn:ambit:problem:not_an_approver"]);
+  assert.deepEqual(await stage.runs(), [guarded.release, guarded.release]);
+  const agreed = await decide(grown.release, "approve", "bob@acme.example");
+  assert.equal(agreed.status, 200, JSON.stringify(agreed.body));
+  assert.deepEqual(await stage.runs(), [grown.release, grown.release]);
+});
+
+test("two who must agree are two, a denial ends it, and another release in between voids it", async () => {
+  await reset();
+  const guarded = withPeople(stage.release, 2);
+  assert.equal((await stage.deployAnyway(guarded)).status, 200);
+  const grown = wider(guarded);
+  const propose = () => stage.deployAnyway(grown, undefined, "amy@acme.example");
+  assert.equal((await propose()).status, 202);
+  assert.equal((await decide(grown.release, "approve", "bob@acme.example")).body.deployed, null);
+  assert.equal((await decide(grown.release, "approve", "BOB@acme.example")).status, 403, "one person counts once");
+  assert.equal((await decide(grown.release, "deny", "cem@acme.example")).body.proposal?.state, "denied");
+  assert.equal((await decide(grown.release, "approve", "cem@acme.example")).status, 409);
+  assert.equal((await propose()).status, 202);
+  assert.equal((await stage.deploy(withInstructions(guarded, "release 3"))).status, 200);
+  const late = await decide(grown.release, "approve", "bob@acme.example");
+  assert.deepEqual([late.status, /is void/.test(late.body.detail ?? "")], [409, true]);
+  // Taking the rule away is growth as well, and so is asking fewer people.
+  assert.equal((await stage.deployAnyway(stage.release, undefined, "amy@acme.example")).status, 202);
+  assert.equal((await stage.deployAnyway(withPeople(stage.release), undefined, "amy@acme.example")).status, 202);
+  await decide(stage.release.release, "approve", "bob@acme.example");
+  assert.equal((await decide(stage.release.release, "approve", "cem@acme.example")).status, 200);
+});
+
+test("a rollback brings back what ran before in one command, and voids and counts what was held", async () => {
+  await reset();
+  const held = reviewed(stage.release);
+  assert.equal((await stage.deployAnyway(held)).status, 200);
+  const turn = await askForNote("rolled back");
+  assert.equal(turn.state, "waiting");
+  const back = await stage.rollback({ by: "amy" });
+  assert.equal(back.status, 200, JSON.stringify(back.body));
+  assert.deepEqual([back.body.release, back.body.voided], [stage.release.release, 1]);
+  const ended = await stage.client.follow(turn.thread, turn.turn);
+  assert.deepEqual([ended.state, /refused \(voided\)/.test(ended.reply)], ["failed", true]);
+  const { approvals } = await stage.get<ApprovalList>("/gate/control/approvals");
+  assert.deepEqual(approvals, []);
+  assert.equal(stage.notes().includes("rolled back"), false);
+  // Growth beside the bad release, and still no word needed: it ran, and was accepted then.
+  const forth = await stage.rollback({ release: held.release.slice(0, 12) });
+  assert.equal(forth.status, 200, JSON.stringify(forth.body));
+  const never = await stage.rollback({ release: wider(held).release });
+  assert.equal(never.status, 404, "what never ran is no way back");
+});
+
+test("a release whose tool is missing is refused, and the one before serves on with its own text", async () => {
+  await reset();
+  const bad = rebuild(stage.release, (manifest) => {
+    const server = manifest.servers["under-test"];
+    assert.ok(server);
+    const tools = { missing: { ...server.tools["note"], effect: "read" as const } };
+    return { ...manifest, servers: { "under-test": { ...server, tools } } } as Manifest;
+  });
+  const { status, body } = await stage.deployAnyway(bad);
+  assert.equal(status, 422, JSON.stringify(body));
+  assert.match(body.detail ?? "", /missing.*the release before it runs again/);
+  assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+  const [last] = (await stage.history()).releases;
+  assert.deepEqual([last?.release, last?.running], [bad.release, false]);
+  assert.match(last?.outcome ?? "", /missing/);
+});
+
+test("a turn that outlasts the drain ends with words, is not continued by the next release, and its call ran once", async () => {
+  await reset();
+  const text = "slow turn";
+  const call = wishOnce([{ name: "note", arguments: JSON.stringify({ text }) }]);
+  const begun = Promise.withResolvers<void>();
+  stage.model.when(text, (response, request) => {
+    // The second step never gets its answer in time.
+    if (request.messages.at(-1)?.role !== "tool") return call(response, request);
+    begun.resolve();
+    setTimeout(() => sayJson(response, wholeAnswer({ role: "assistant", content: "late" })), 8000).unref();
+  });
+  const sent = await stage.client.send(text);
+  await begun.promise;
+  const queued = await stage.client.send("after it", sent.thread);
+  stage.model.when("after it", (response, request) => sayWords(instructionsOf(request))(response, request));
+  const next = withInstructions(stage.release, "release 4");
+  const { status } = await stage.deployAnyway(next, 200);
+  assert.equal(status, 200);
+  const ended = await stage.client.follow(sent.thread, sent.turn);
+  assert.deepEqual(
+    [ended.state, /a new release replaced the one that I worked under/.test(ended.reply)],
+    ["failed", true],
+  );
+  assert.equal((await stage.client.follow(queued.thread, queued.turn)).reply, "release 4");
+  assert.deepEqual(new Set(stage.askedBy(text)), new Set(["release 0"]));
+  assert.equal(stage.notes().filter((note) => note === text).length, 1);
+});
+
+test("under load no accepted message is lost and none is answered by two releases", async () => {
+  const result = await deployUnderLoad(4, 4, () => undefined);
+  assert.deepEqual(result.faults, []);
+  assert.equal(result.answered, result.messages);
+});
+
+test("what is removed leaves its sealed chains, and a later one of the name begins without it", async () => {
+  const gone = await ReleasesStage.open("leaving");
+  try {
+    gone.model.when("remember me", sayWords("yes"));
+    const thread = "mine";
+    await gone.client.say("remember me", thread);
+    const refused = await gone.ask("DELETE", "", { confirm: "other" });
+    assert.equal(refused.status, 422);
+    const { status, body } = await gone.ask("DELETE", "", { confirm: "leaving" });
+    assert.equal(status, 200, JSON.stringify(body));
+    const { kept, notSealed } = body as z.infer<typeof removeAnswer>;
+    assert.equal(notSealed, null);
+    const lines = readFileSync(kept, "utf8").split("\n");
+    assert.ok(lines.some((line) => line.includes('"turn_opened"') && line.includes('"chain":"gate"')));
+    const verified = cli(["audit", "verify", kept], gone);
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+    assert.equal((await gone.ask("GET", "/releases")).status, 404);
+    const again = await gone.deploy(gone.release);
+    assert.equal(again.status, 200, JSON.stringify(again.body));
+    const client = new ChannelClient(gone.small.stage.url, "leaving", (again.body as DeployAnswer).token ?? "", "amy");
+    gone.model.when("who am I", (response, request) => {
+      const before = request.messages.some(({ content }) => String(content).includes("remember me"));
+      sayWords(before ? "I remember" : "a stranger")(response, request);
+    });
+    assert.equal((await client.say("who am I", thread)).reply, "a stranger");
+    await pause(300);
+    const live = cli(["audit", "verify", "leaving"], gone);
+    assert.equal(live.status, 0, live.stdout + live.stderr);
+    assert.ok(existsSync(kept));
+  } finally {
+    await gone.close();
+  }
+});
+
+/** A message whose turn asks for one note. */
+function askForNote(text: string): Promise<TurnAnswer> {
+  stage.model.when(text, wishOnce([{ name: "note", arguments: JSON.stringify({ text }) }]));
+  return stage.client.say(text);
+}
+
+function cli(args: string[], of = stage) {
+  const [verb = "", ...rest] = args;
+  const words = [`${root}src/cli/main.ts`, verb, ...rest, "--state", of.state];
+  return spawnSync(node, words, { encoding: "utf8", timeout: 30_000 });
+}
