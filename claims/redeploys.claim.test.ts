@@ -244,8 +244,8 @@ test("what is removed leaves its sealed chains, and a later one of the name begi
     assert.equal(again.status, 200, JSON.stringify(again.body));
     const client = new ChannelClient(gone.small.stage.url, "leaving", (again.body as DeployAnswer).token ?? "", "amy");
     gone.model.when("who am I", (response, request) => {
-      const before = request.messages.some(({ content }) => String(content).includes("remember me"));
-      sayWords(before ? "I remember" : "a stranger")(response, request);
+      const isKnown = request.messages.some(({ content }) => String(content).includes("remember me"));
+      sayWords(isKnown ? "I remember" : "a stranger")(response, request);
     });
     assert.equal((await client.say("who am I", thread)).reply, "a stranger");
     await pause(300);

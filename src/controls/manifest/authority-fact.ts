@@ -40,6 +40,12 @@ export function bindFacts(kind: string, subject: string, bind: Readonly<Record<s
   );
 }
 
+/** Who has a role, told where the role decides something; one that decides nothing is nothing. */
+export function roleFacts(role: string, { approvers, groups }: Pick<Manifest, "approvers" | "groups">): Fact[] {
+  const list = Object.hasOwn(approvers, role) ? (approvers[role] ?? []) : [];
+  return people(list, groups).map((person) => grant("approver", role, person));
+}
+
 /** Who is named, each once; whoever a domain names already is not named again. */
 export function people(list: readonly string[], groups: Manifest["groups"]): string[] {
   const folded = peopleOf(list, groups).map((name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase()));

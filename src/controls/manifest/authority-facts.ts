@@ -2,7 +2,7 @@
 // the deployment file that allows something and stands in no fact: so each part of the file is taken apart by name, and
 // what has no name here is a fact as it stands, which nobody can call narrower. Names of groups are nothing; people are.
 import { sha256Hex } from "../audit/digest.ts";
-import { bindFacts, bound, grant, people, unnamed, type Fact } from "./authority-fact.ts";
+import { bindFacts, bound, grant, people, roleFacts, unnamed, type Fact } from "./authority-fact.ts";
 import { describeCredential, toolFacts } from "./authority-tools.ts";
 import type { Release } from "./release.ts";
 import type { Manifest, RecordView } from "./schema.ts";
@@ -27,11 +27,10 @@ export function listAuthority({ manifest, instructions, policy, recordFiles }: R
     ...(unattended ? [bound("unattended", "", "what would wait for a person is refused")] : []),
     ...agentFacts(agent, instructions, limits.usd_per_day !== undefined),
     ...limitFacts(limits),
-    ...roleFacts(manifest),
-    ...(redeploys === undefined ? [] : [redeployFact(redeploys)]),
+    ...(redeploys === undefined ? [] : [redeployFact(redeploys, manifest)]),
     ...channelFacts(channels, groups),
     ...Object.entries(records).map(([view, record]) => viewFact(view, record, recordFiles[view] ?? record.file)),
-    ...Object.entries(servers).flatMap(([server, value]) => serverFacts(server, value)),
+    ...Object.entries(servers).flatMap(([server, value]) => serverFacts(server, value, manifest)),
     ...allow.map((url) => grant("host", url, "requests may go there")),
     ...allow_internal.map((place) => grant("internal host", place, "requests may go there")),
     ...unnamed("egress", "", otherEgress),
@@ -84,19 +83,11 @@ function rateFact(key: string, rate: string): Fact {
   return { ...bound("limit", key, rate), parts };
 }
 
-/** Roles that decide something; others decide nothing. */
-function roleFacts({ approvers, groups, servers, redeploys }: Manifest): Fact[] {
-  const tools = Object.values(servers).flatMap((server) => Object.values(server.tools));
-  const used = new Set([...tools.map(({ review }) => review?.by), redeploys?.by]);
-  return Object.entries(approvers)
-    .filter(([role]) => used.has(role))
-    .flatMap(([role, list]) => people(list, groups).map((person) => grant("approver", role, person)));
-}
-
-function redeployFact({ by, count, ...rest }: NonNullable<Manifest["redeploys"]>): Fact {
+function redeployFact({ by, count, ...rest }: NonNullable<Manifest["redeploys"]>, manifest: Manifest): Fact {
   const parts = [
     bound("redeploys", "by", by),
     bound("redeploys", "count", String(count), -count),
+    ...roleFacts(by, manifest),
     ...unnamed("redeploys", "", rest),
   ];
   return { ...bound("redeploys", "", `growth needs ${count} of ${by}`), parts };
@@ -138,11 +129,15 @@ function viewFact(view: string, record: RecordView, file: string): Fact {
   return { ...grant("record", view, `reads ${file}: ${sql}`), parts };
 }
 
-function serverFacts(server: string, { url, credential, tools, ...rest }: Manifest["servers"][string]): Fact[] {
+function serverFacts(
+  server: string,
+  { url, credential, tools, ...rest }: Manifest["servers"][string],
+  manifest: Manifest,
+): Fact[] {
   return [
     grant("server", server, url),
     ...(credential === undefined ? [] : [describeCredential(credential.secret, `server ${server} at ${url}`)]),
-    ...Object.entries(tools).map(([tool, contract]) => toolFacts(`${server}.${tool}`, contract)),
+    ...Object.entries(tools).map(([tool, contract]) => toolFacts(`${server}.${tool}`, contract, manifest)),
     ...unnamed("server", `${server}.`, rest),
   ];
 }

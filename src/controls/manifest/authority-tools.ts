@@ -1,9 +1,9 @@
 // Control `redeploys`, `least-privilege`: what one tool may do, taken apart into facts. The effect that a file states is
 // what it promises, so a stronger one is growth; whether a person is asked is a fact of its own, because a weaker effect
 // can take the person away. Arguments that are bounded, fixed or named as authority are bounds: without them more fits.
-import { bindFacts, bound, grant, unnamed, type Fact } from "./authority-fact.ts";
+import { bindFacts, bound, grant, roleFacts, unnamed, type Fact } from "./authority-fact.ts";
 import { describeBounds } from "./describe-bounds.ts";
-import type { Contract } from "./schema.ts";
+import type { Contract, Manifest } from "./schema.ts";
 import { durationMs } from "./shapes.ts";
 
 const effects: readonly Contract["effect"][] = ["read", "local", "reversible", "outward", "irreversible"];
@@ -12,7 +12,7 @@ const effects: readonly Contract["effect"][] = ["read", "local", "reversible", "
 const usualReview = { by: "anybody but who asked", count: 1, expires: "4h" };
 
 /** One line when a tool is new or gone, its parts when it stands in both. */
-export function toolFacts(tool: string, contract: Contract): Fact {
+export function toolFacts(tool: string, contract: Contract, manifest: Manifest): Fact {
   const {
     effect,
     impact,
@@ -30,7 +30,7 @@ export function toolFacts(tool: string, contract: Contract): Fact {
   const parts = [
     grant("effect", tool, effect, effects.indexOf(effect)),
     ...(impact === "none" ? [] : [grant("impact", tool, impact)]),
-    ...reviewFacts(tool, contract),
+    ...reviewFacts(tool, contract, manifest),
     ...authority.map((key) => bound("authority argument", `${tool} ${key}`, "decides who, where, which or how much")),
     ...payload.map((key) => grant("content argument", `${tool} ${key}`, "is content only")),
     ...bindFacts("fixed argument", tool, bind),
@@ -63,7 +63,7 @@ function reviewOf({ effect, impact, review }: Contract): Contract["review"] {
   return review ?? (impact !== "none" || effect === "irreversible" ? usualReview : undefined);
 }
 
-function reviewFacts(tool: string, contract: Contract): Fact[] {
+function reviewFacts(tool: string, contract: Contract, manifest: Manifest): Fact[] {
   const review = reviewOf(contract);
   if (review === undefined) return [];
   const { by, count, expires, ...rest } = review;
@@ -71,6 +71,7 @@ function reviewFacts(tool: string, contract: Contract): Fact[] {
     bound("review", `${tool} by`, by),
     bound("review", `${tool} count`, String(count), -count),
     bound("review", `${tool} expires`, expires, durationMs(expires)),
+    ...roleFacts(by, manifest),
     ...unnamed("review", `${tool}.`, rest),
   ];
   return [{ ...bound("review", tool, `${count} of ${by}, within ${expires}`), parts }];

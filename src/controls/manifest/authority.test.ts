@@ -181,6 +181,16 @@ const rows: readonly (readonly [name: string, edits: readonly Edit[], lines: rea
       "- tool erp.send_mail: no more outward, impact customer, asks 1 of finance",
     ],
   ],
+  [
+    "a review where nobody was asked",
+    [
+      [
+        "        effect: read\n        authority: [id]\n        # Whoever",
+        "        effect: read\n        review: { by: finance }\n        authority: [id]\n        # Whoever",
+      ],
+    ],
+    ["- review erp.read_message: 1 of finance, within 4h"],
+  ],
   // No authority in any of these.
   ["another purpose", [["Pay supplier invoices", "Look at invoices"]], []],
   [

@@ -34,7 +34,9 @@ export function diffAuthority(before: Release | undefined, after: Release): Auth
 /** The same of two lists of facts, in whatever order they stand. */
 export function diffFacts(before: readonly Fact[], after: readonly Fact[]): AuthorityDiff {
   const diff = { grew: [] as Change[], shrank: [] as Change[], changed: [] as Change[] };
-  for (const [verdict, change] of compare(before, after)) diff[verdict].push(change);
+  // A role that decides in several places changes once.
+  const lines = new Map(compare(before, after).map((line) => [canonicalJson(line), line]));
+  for (const [verdict, change] of lines.values()) diff[verdict].push(change);
   for (const changes of Object.values(diff)) changes.sort(byPlace);
   return diff;
 }

@@ -51,6 +51,18 @@ test("a call that an earlier life was sending is unknown, one it had answered is
   second.close();
 });
 
+test("of a deployment that is forgotten a later one of its name can use every key, and the others keep theirs", async (t) => {
+  const database = openStorage(makePath(t));
+  const calls = new Calls(database, new ChainTable(database, "broker"));
+  for (let index = 1000; index < 1700; index++) calls.begin("clerk", `call-${index}.1`, "erp:443");
+  calls.begin("other", "call-1000.1", "erp:443");
+  await calls.forget("clerk");
+  await calls.forget("clerk");
+  assert.equal(calls.begin("clerk", "call-1000.1", "erp:443"), "begun");
+  assert.equal(calls.begin("other", "call-1000.1", "erp:443"), "known");
+  database.close();
+});
+
 test("an answer without a claim is a bug and is thrown", (t) => {
   const database = openStorage(makePath(t));
   const calls = new Calls(database, new ChainTable(database, "broker"));

@@ -28,6 +28,18 @@ test("a value that was set is there after a restart, in a file nobody else can r
   });
 });
 
+test("of a deployment that is forgotten no value is left, on disk neither, and the others keep theirs", (t) => {
+  const path = join(makeFolder(t), "secrets.json");
+  const secrets = new SecretsFile(path);
+  secrets.set("clerk", "erp", value);
+  secrets.set("other", "erp", "theirs");
+  secrets.forget("clerk");
+  secrets.forget("clerk");
+  assert.deepEqual([secrets.open("clerk", "erp"), secrets.open("other", "erp")], [null, "theirs"]);
+  assert.equal(readFileSync(path, "utf8").includes(value), false);
+  assert.equal(new SecretsFile(path).open("clerk", "erp"), null);
+});
+
 test("a secret of another deployment, another name, or an inherited property is not given", (t) => {
   const secrets = new SecretsFile(join(makeFolder(t), "secrets.json"));
   secrets.set("clerk", "erp", value);

@@ -130,3 +130,23 @@ test("a restarted broker keeps its key and where it stood", async (t) => {
   assert.equal(second.json?.["key"], first.json?.["key"]);
   assert.ok(isValid("clerk", second));
 });
+
+test("the chain of a forgotten deployment's gate has ended: the broker's own chain tells where, and one that begins anew is signed", async (t) => {
+  const broker = await startTestBroker(t, ["clerk"]);
+  await broker.put(makeRelease("clerk", 1));
+  const last = { sequence: 3, head: headAt("clerk", 3), digests: digests.slice(0, 3) };
+  assert.equal((await sign(broker.door("clerk"), last)).status, 200);
+  const anew = { sequence: 1, head: headAt("clerk", 1), digests: digests.slice(0, 1) };
+  assert.equal((await sign(broker.door("clerk"), anew)).status, 409, "while it lives that is a cut chain");
+  const forget = () => ask(broker.control, "/deployments/clerk/forget", { method: "POST" });
+  assert.deepEqual([(await forget()).status, (await forget()).status], [204, 204]);
+  assert.equal((await ask(broker.control, "/deployments/..%2fx/forget", { method: "POST" })).status, 404);
+  const { entries } = (await ask(broker.control, "/chains/clerk?after=0")).json as { entries: { entry: unknown }[] };
+  const ends = entries.map(({ entry }) => entry as { event: string; detail: unknown });
+  assert.deepEqual(
+    ends.filter(({ event }) => event === "deployment_forgotten").map(({ detail }) => detail),
+    [{ gate: { sequence: 3, head: headAt("clerk", 3) } }],
+  );
+  await broker.put(makeRelease("clerk", 1));
+  assert.equal((await sign(broker.door("clerk"), anew)).status, 200);
+});

@@ -2,7 +2,7 @@
 // slowly, leaves in the middle, or kills the gate at the worst moment. So nothing is collected, each side's pace is the
 // other's, every wait has an end, and a request whose bytes went out is never sent again. Control `workflow`: a deployment
 // may be frozen at any moment, and from then on nothing more passes in either direction.
-import { type ClientRequest, type IncomingMessage, request as ask, type ServerResponse } from "node:http";
+import { type Agent, type ClientRequest, type IncomingMessage, request as ask, type ServerResponse } from "node:http";
 import { answerWhole, endAfterBody } from "./answer.ts";
 import { type GateAgents, isUnsent } from "./gates.ts";
 import { answerHeaders, carriesBody, type Framing, forwardHeaders } from "./headers.ts";
@@ -72,30 +72,52 @@ export interface Destination {
 
 /** Passes a request on to its gate and the answer back. Returns at once. */
 export function passOn(exchange: Exchange, to: Destination, framing: Framing, agents: GateAgents): void {
-  if (!carriesBody(framing)) {
-    send(exchange, to, framing, agents, "kept").end();
-    return;
-  }
-  const up = send(exchange, to, framing, agents, "fresh");
-  // A gate that refuses closes its end at once, and writing to a closed end loses the answer that waits there. So the body
-  // is sent when the gate asks for it (RFC 9110, section 10.1.1), which a gate that refuses never does.
+  if (carriesBody(framing)) return sendWithBody(exchange, to, framing, agents, true);
+  const again: Again = (up, error) => {
+    if (!isUnsent(up, error)) return false;
+    // Only a kept connection can be unsent, and the second one is fresh: this happens once.
+    send(exchange, to, framing, agents.fresh, never).end();
+    return true;
+  };
+  send(exchange, to, framing, agents.kept, again).end();
+}
+
+/**
+ * A gate that refuses closes its end at once, and writing to a closed end loses the answer that waits there. So the body is
+ * sent when the gate asks for it (RFC 9110, section 10.1.1), which a gate that refuses never does. A gate that closed before
+ * it asked, because it ends or gives way to the next release, has read none of it and cannot have acted on it: once, the
+ * request goes to whoever listens then.
+ */
+function sendWithBody(
+  exchange: Exchange,
+  to: Destination,
+  framing: Framing,
+  agents: GateAgents,
+  mayGoAgain: boolean,
+): void {
+  let isAsked = false;
+  const again: Again = (_up, error) => {
+    if (isAsked || !mayGoAgain || (error.code !== "ECONNRESET" && error.code !== "EPIPE")) return false;
+    sendWithBody(exchange, to, framing, agents, false);
+    return true;
+  };
+  const up = send(exchange, to, framing, agents.fresh, again);
   exchange.heldByGate = true;
   up.once("continue", () => {
+    isAsked = true;
     exchange.heldByGate = false;
     pumpBody(exchange, to, up);
   });
 }
 
-function send(
-  exchange: Exchange,
-  to: Destination,
-  framing: Framing,
-  agents: GateAgents,
-  connection: "kept" | "fresh",
-): ClientRequest {
+/** Sends a request that failed once more, when it provably was not looked at; says whether it did. */
+type Again = (up: ClientRequest, error: NodeJS.ErrnoException) => boolean;
+const never: Again = () => false;
+
+function send(exchange: Exchange, to: Destination, framing: Framing, agent: Agent, again: Again): ClientRequest {
   const { request, requestId, client, limits } = exchange;
   const up = ask({
-    agent: agents[connection],
+    agent,
     socketPath: to.socketPath,
     path: to.path,
     method: request.method,
@@ -120,9 +142,7 @@ function send(
   up.on("error", (error: NodeJS.ErrnoException) => {
     if (answer?.complete === true || exchange.response.destroyed) return;
     if (!isConnected) fail(exchange, "gate_not_ready", error.code ?? null);
-    // Only a kept connection can be unsent, and the second one is fresh: this happens once.
-    else if (isUnsent(up, error)) send(exchange, to, framing, agents, "fresh").end();
-    else fail(exchange, "gate_broken", error.code ?? null);
+    else if (answer !== null || !again(up, error)) fail(exchange, "gate_broken", error.code ?? null);
   });
   return up;
 }

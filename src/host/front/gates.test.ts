@@ -2,7 +2,10 @@
 // is sent to a gate twice.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -56,6 +59,56 @@ test("a gate killed after the request went out is 502, and the request is not se
     await sleep(100);
     assert.equal(gate.seen.length, seen + 1);
   }
+});
+
+test("a gate that closes before it asked for a body has read none of it: the request goes once more, to whoever listens then", async (t) => {
+  const stand = await openStand(t);
+  const path = join(makeGateFolder(stand.run, "leaving"), "in.sock");
+  let heads = 0;
+  const leaving = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => {
+      heads++;
+      socket.destroy();
+      if (heads === 1) leaving.close();
+    });
+  }).listen(path);
+  await once(leaving, "listening");
+  const answer = fetch(`${stand.url}/d/leaving/v1/messages`, post);
+  await eventually("the first one has closed", () => heads === 1 && !leaving.listening);
+  const gate = await stand.gate("leaving");
+  assert.equal((await answer).status, 200);
+  assert.deepEqual(
+    gate.seen.map(({ body }) => body),
+    [post.body],
+  );
+});
+
+test("a gate that closes twice before it asked for a body is 502", async (t) => {
+  const stand = await openStand(t);
+  const path = join(makeGateFolder(stand.run, "shy"), "in.sock");
+  let heads = 0;
+  const shy = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => (heads++, socket.destroy()));
+  }).listen(path);
+  t.after(() => shy.close());
+  await once(shy, "listening");
+  assert.equal((await fetch(`${stand.url}/d/shy/v1/messages`, post)).status, 502);
+  assert.equal(heads, 2);
+});
+
+test("a kept connection is not used again once another socket stands under the path", async (t) => {
+  const stand = await openStand(t);
+  const old = await stand.gate("moved", (_request, response) => response.end("old"));
+  const ask = async (): Promise<string> => (await fetch(`${stand.url}/d/moved/v1/x`)).text();
+  assert.deepEqual([await ask(), await ask(), old.connections()], ["old", "old", 1]);
+  const path = join(stand.run, "gates", "moved", "in.sock");
+  renameSync(path, `${path}.away`);
+  const next = createHttpServer((_request, response) => response.end("next")).listen(path);
+  t.after(() => next.close());
+  await once(next, "listening");
+  assert.equal(await ask(), "next");
 });
 
 test("a gate killed while a body is on its way to it is 502, and what the client sends after that goes nowhere", async (t) => {

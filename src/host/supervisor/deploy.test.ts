@@ -144,6 +144,48 @@ test("a folder that another Ambit left under the name is refused and not touched
   assert.ok(existsSync(data));
 });
 
+test("a rollback goes to what ran before, by its first digits to any, and to nothing that never ran", async () => {
+  const first = await stand.deploy("kappa", "first");
+  const second = await stand.deploy("kappa", "second");
+  await put("kappa", makeRelease("kappa", "cannot pin"));
+  const back = async (release?: string): Promise<[number, string]> => {
+    const { status, body } = await stand.control("POST", "/v1/deployments/kappa/rollback", release ? { release } : {});
+    const { type = "", release: runs = type } = body as { type?: string; release?: string };
+    return [status, runs];
+  };
+  assert.deepEqual(await back(), [200, first.release]);
+  assert.deepEqual(await back(), [200, second.release]);
+  assert.deepEqual(await back(first.release.slice(0, 10)), [200, first.release]);
+  assert.deepEqual(await back(first.release), [409, "urn:ambit:problem:runs_already"]);
+  assert.deepEqual(await back(makeRelease("kappa", "cannot pin").release), [404, "urn:ambit:problem:no_such_release"]);
+  assert.equal(await purposeOf("kappa"), "first");
+});
+
+test("a deployment is removed only by its name, a kill in the middle is finished by the next start, and the name is free", async () => {
+  const state = makeState();
+  let host = await Stand.start(state);
+  await host.deploy("alpha");
+  const remove = (confirm: string) => host.control("DELETE", "/v1/deployments/alpha", { confirm });
+  assert.equal((await remove("beta")).status, 422);
+  assert.equal(await purposeOf("alpha", host), "be tested");
+  const removing = remove("alpha").catch(() => undefined);
+  await delay(60);
+  await host.kill();
+  await removing;
+  host = await Stand.start(state);
+  if ((await host.control("GET", "/v1/deployments/alpha/releases")).status === 200) {
+    assert.equal((await remove("alpha")).status, 200);
+  }
+  assert.equal(existsSync(findGatePlaces(host.places, "alpha").folder), false);
+  assert.equal(
+    (await host.status()).processes.some(({ name }) => name === "gate:alpha"),
+    false,
+  );
+  assert.match((await host.deploy("alpha", "a new life")).token ?? "", /^ambit_ch_/);
+  assert.equal((await host.ask("alpha", "/v1/count")).body, '{"count":1}');
+  await host.stop();
+});
+
 test("two deploys of one name at once: one is told to wait; of two names both run", async () => {
   const [one, two] = await Promise.all([put("eta", makeRelease("eta", "one")), put("eta", makeRelease("eta", "two"))]);
   assert.deepEqual([one.status, two.status].sort(), [200, 409]);

@@ -39,6 +39,67 @@ test("a registry of this schema opens and one of the next is refused", () => {
   assert.throws(() => open(path), /written by a newer Ambit/);
 });
 
+test("a registry from before there was a history opens, and what it runs has run", () => {
+  for (const version of [1, 2]) {
+    const path = fresh();
+    const db = new DatabaseSync(path);
+    db.exec(`
+      create table deployments (name text primary key, uid integer not null, release text not null,
+        token_digest text not null, token_id text not null, created text not null) strict;
+      create table pending (name text primary key, uid integer not null) strict;
+      pragma user_version = ${version}`);
+    const release = makeRelease("alpha");
+    const insert = db.prepare("insert into deployments values ('alpha', 66010, ?, 'd', 'i', '2026-01-01T00:00:00Z')");
+    insert.run(JSON.stringify(release));
+    db.close();
+    for (const turn of [1, 2]) {
+      const registry = open(path);
+      const [only, ...more] = registry.releases.list("alpha", release.release);
+      assert.deepEqual([only?.release, only?.running, more], [release.release, true, []], `opening ${turn}`);
+      assert.deepEqual(registry.releases.open("alpha", release.release), release);
+      assert.deepEqual(registry.find("alpha")?.release, release);
+      registry.close();
+    }
+  }
+});
+
+test("of many releases the oldest go, but never what runs and what ran before it", () => {
+  const registry = open(fresh());
+  const [first, second] = [makeRelease("alpha", "first"), makeRelease("alpha", "second")];
+  registry.commit({ ...row, release: first }, note);
+  registry.commit({ ...row, release: second }, note);
+  for (let n = 0; n < 60; n++) {
+    registry.releases.add("alpha", makeRelease("alpha", `bad ${n}`), { ...note, outcome: "its gate did not start" });
+  }
+  const all = registry.releases.list("alpha", second.release);
+  assert.equal(all.length, 52);
+  assert.deepEqual(
+    all.filter(({ outcome }) => outcome === "ran").map(({ release, running }) => [release, running]),
+    [
+      [second.release, true],
+      [first.release, false],
+    ],
+  );
+  assert.equal(registry.releases.before("alpha", second.release), first.release);
+  assert.equal(registry.releases.open("alpha", makeRelease("alpha", "bad 59").release), undefined, "it never ran");
+  assert.deepEqual(registry.releases.match("alpha", first.release.slice(0, 8)), [first.release]);
+  registry.close();
+});
+
+test("what is removed is gone but for its chain, and its user id is used until nothing of it is left", () => {
+  const registry = open(fresh());
+  registry.commit({ ...row, release: makeRelease("alpha") }, note);
+  registry.freeze("alpha", { by: "eve", reason: "", at: "2026-01-02T03:04:05.000Z" });
+  registry.beginRemoval({ ...row, release: makeRelease("alpha") }, "ops", "/kept");
+  assert.deepEqual([registry.list(), registry.frozen("alpha")], [[], undefined]);
+  assert.deepEqual([registry.removing(), [...registry.usedUids()]], [[{ name: "alpha", uid: 66_010 }], [66_010]]);
+  registry.endRemoval("alpha");
+  assert.deepEqual([registry.removing(), [...registry.usedUids()]], [[], []]);
+  assert.deepEqual(registry.releases.list("alpha", ""), []);
+  assert.equal(registry.audit.page("alpha", 0).entries.length, 3);
+  registry.close();
+});
+
 test("a file that is no database is refused in plain words", () => {
   const path = fresh();
   writeFileSync(path, "root:x:0:0:root:/root:/bin/bash\n".repeat(200));
