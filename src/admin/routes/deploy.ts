@@ -41,7 +41,8 @@ export const deployRows = [
     handle: async ({ host }, { params, body, actor, ifMatch }) => {
       const found = await findDeployment(host, params.name);
       if ("code" in found && found.code !== "no_such_deployment") return found;
-      const runs = "code" in found ? null : found.value.release;
+      // Of one that cannot be read nothing runs.
+      const runs = "code" in found ? null : found.value.release || null;
       const wrong = decideMatch(ifMatch, runs);
       if (wrong) return wrong;
       const path = `/v1/deployments/${params.name}`;

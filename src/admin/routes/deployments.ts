@@ -62,7 +62,7 @@ export const deploymentRows = [
     answer: deployment,
     handle: async ({ host }, { params }) => {
       const found = await findDeployment(host, params.name);
-      return "code" in found ? found : { ...found, etag: found.value.release };
+      return "code" in found || found.value.release === "" ? found : { ...found, etag: found.value.release };
     },
   }),
 ];
