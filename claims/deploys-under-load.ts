@@ -42,11 +42,12 @@ interface Said {
 }
 
 /** Runs `deploys` deploys and rollbacks, by turns, under `chats` conversations that never stop talking. */
-export async function deployUnderLoad(deploys: number, chats: number, log: (text: string) => void): Promise<Load> {
-  const stage = await ReleasesStage.open("busy", (manifest) => ({
-    ...manifest,
-    channels: { api: { users: ["*@acme.example"] } },
-  }));
+export async function deployUnderLoad(
+  stage: ReleasesStage,
+  deploys: number,
+  chats: number,
+  log: (text: string) => void,
+): Promise<Load> {
   const client = new PlainClient(stage);
   const said: Said[] = [];
   const [deployMs, firstReplyMs]: [number[], number[]] = [[], []];
@@ -79,7 +80,6 @@ export async function deployUnderLoad(deploys: number, chats: number, log: (text
     return { deploys, chats, ...judge(stage, said), retried: client.retried, ...figures(said, deployMs, firstReplyMs) };
   } finally {
     isOver = true;
-    await stage.close();
   }
 }
 
@@ -163,7 +163,10 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: { deploys: { type: "string", default: "100" }, chats: { type: "string", default: "20" } },
   });
-  const result = await deployUnderLoad(Number(values.deploys), Number(values.chats), console.log);
+  const stage = await ReleasesStage.open("busy");
+  const result = await deployUnderLoad(stage, Number(values.deploys), Number(values.chats), console.log).finally(() =>
+    stage.close(),
+  );
   console.log(JSON.stringify(result));
   console.log(`${result.messages - result.faults.length} passed, ${result.faults.length} failed`);
   process.exitCode = result.faults.length === 0 ? 0 : 1;

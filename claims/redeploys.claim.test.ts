@@ -6,8 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import type { DeployAnswer, ProposalDecided } from "../src/controls/wire/control.ts";
+import type { ProposalDecided } from "../src/controls/wire/control.ts";
 import type { ApprovalList, TurnAnswer } from "../src/controls/wire/gate.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
 import type { Manifest } from "../src/controls/manifest/schema.ts";
@@ -218,43 +217,38 @@ test("a turn that outlasts the drain ends with words, is not continued by the ne
 });
 
 test("under load no accepted message is lost and none is answered by two releases", async () => {
-  const result = await deployUnderLoad(4, 4, () => undefined);
+  await reset();
+  const result = await deployUnderLoad(stage, 4, 4, () => undefined);
   assert.deepEqual(result.faults, []);
   assert.equal(result.answered, result.messages);
 });
 
 test("what is removed leaves its sealed chains, and a later one of the name begins without it", async () => {
-  const gone = await ReleasesStage.open("leaving");
-  try {
-    gone.model.when("remember me", sayWords("yes"));
-    const thread = "mine";
-    await gone.client.say("remember me", thread);
-    const refused = await gone.ask("DELETE", "", { confirm: "other" });
-    assert.equal(refused.status, 422);
-    const { status, body } = await gone.ask("DELETE", "", { confirm: "leaving" });
-    assert.equal(status, 200, JSON.stringify(body));
-    const { kept, notSealed } = body as z.infer<typeof removeAnswer>;
-    assert.equal(notSealed, null);
-    const lines = readFileSync(kept, "utf8").split("\n");
-    assert.ok(lines.some((line) => line.includes('"turn_opened"') && line.includes('"chain":"gate"')));
-    const verified = cli(["audit", "verify", kept], gone);
-    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
-    assert.equal((await gone.ask("GET", "/releases")).status, 404);
-    const again = await gone.deploy(gone.release);
-    assert.equal(again.status, 200, JSON.stringify(again.body));
-    const client = new ChannelClient(gone.small.stage.url, "leaving", (again.body as DeployAnswer).token ?? "", "amy");
-    gone.model.when("who am I", (response, request) => {
-      const isKnown = request.messages.some(({ content }) => String(content).includes("remember me"));
-      sayWords(isKnown ? "I remember" : "a stranger")(response, request);
-    });
-    assert.equal((await client.say("who am I", thread)).reply, "a stranger");
-    await pause(300);
-    const live = cli(["audit", "verify", "leaving"], gone);
-    assert.equal(live.status, 0, live.stdout + live.stderr);
-    assert.ok(existsSync(kept));
-  } finally {
-    await gone.close();
-  }
+  await reset();
+  const thread = "mine";
+  stage.model.when("remember me", sayWords("yes"));
+  await stage.client.say("remember me", thread);
+  assert.equal((await stage.ask("DELETE", "", { confirm: "other" })).status, 422);
+  const { status, body } = await stage.ask("DELETE", "", { confirm: stage.name });
+  assert.equal(status, 200, JSON.stringify(body));
+  const { kept, notSealed } = body as z.infer<typeof removeAnswer>;
+  assert.equal(notSealed, null);
+  const lines = readFileSync(kept, "utf8").split("\n");
+  assert.ok(lines.some((line) => line.includes('"turn_opened"') && line.includes('"chain":"gate"')));
+  const verified = cli(["audit", "verify", kept]);
+  assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+  assert.equal((await stage.ask("GET", "/releases")).status, 404);
+  const again = await stage.deploy(stage.release);
+  assert.equal(again.status, 200, JSON.stringify(again.body));
+  const client = new ChannelClient(stage.small.stage.url, stage.name, again.body.token ?? "", "amy");
+  stage.model.when("who am I", (response, request) => {
+    const isKnown = request.messages.some(({ content }) => String(content).includes("remember me"));
+    sayWords(isKnown ? "I remember" : "a stranger")(response, request);
+  });
+  assert.equal((await client.say("who am I", thread)).reply, "a stranger");
+  const live = cli(["audit", "verify", stage.name]);
+  assert.equal(live.status, 0, live.stdout + live.stderr);
+  assert.ok(existsSync(kept));
 });
 
 /** A message whose turn asks for one note. */
@@ -263,8 +257,7 @@ function askForNote(text: string): Promise<TurnAnswer> {
   return stage.client.say(text);
 }
 
-function cli(args: string[], of = stage) {
-  const [verb = "", ...rest] = args;
-  const words = [`${root}src/cli/main.ts`, verb, ...rest, "--state", of.state];
+function cli(args: string[]) {
+  const words = [`${root}src/cli/main.ts`, ...args, "--state", stage.state];
   return spawnSync(node, words, { encoding: "utf8", timeout: 30_000 });
 }

@@ -6,7 +6,6 @@ import { askControl } from "../src/cli/control.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
-import type { Manifest } from "../src/controls/manifest/schema.ts";
 import type { DeployAnswer } from "../src/controls/wire/control.ts";
 import type { Problem } from "../src/controls/wire/gate.ts";
 import type { ProposalView, releaseList } from "../src/controls/wire/releases.ts";
@@ -39,7 +38,7 @@ export class ReleasesStage {
     this.#state = state;
   }
 
-  static async open(name: string, change: (manifest: Manifest) => Manifest = (manifest) => manifest) {
+  static async open(name: string): Promise<ReleasesStage> {
     const state = freshState();
     const [model, small] = await Promise.all([HostileModel.start(), setNotesStage(state.folder)]);
     const release = withInstructions(
@@ -47,7 +46,8 @@ export class ReleasesStage {
         const { agent, egress } = manifest;
         const allow_internal = [...egress.allow_internal, new URL(model.url).host];
         const asked = { ...agent, model: { ...agent.model, base_url: model.url } };
-        return change({ ...manifest, name, agent: asked, egress: { ...egress, allow_internal } });
+        const channels = { api: { users: ["amy", "*@acme.example"] } };
+        return { ...manifest, name, channels, agent: asked, egress: { ...egress, allow_internal } };
       }),
       "release 0",
     );
