@@ -66,7 +66,7 @@ export async function runRemove(args: string[]): Promise<number> {
   else if (answer.notSealed === null) console.log(`${name} is removed. Its audit chains, sealed: ${answer.kept}`);
   else
     console.log(
-      `${name} is removed. Its chains could not be sealed (${answer.notSealed}); its gate's own file: ${answer.kept}`,
+      `${name} is removed. Its chains could not be sealed (${answer.notSealed}); its gate's own file: ${answer.kept ?? "none"}`,
     );
   return 0;
 }

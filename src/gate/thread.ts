@@ -181,7 +181,7 @@ export class Thread extends DurableObject<Env> {
       return this.#waitFor(frozenPauseMs);
     }
     // A deploy is trying this release: nothing moves under it before it was accepted.
-    if (!pins || drain.isOn) return this.#waitFor(releasePauseMs);
+    if (!pins || drain.isOn) return this.#waitFor(frozen ? frozenPauseMs : releasePauseMs);
     this.#catalog = openCatalog(this.#release, pins);
     const { release } = this.#release;
     const walk = this.#journal.walkedBy(turn, release) === release ? walkTurn : endReplaced;

@@ -102,8 +102,8 @@ export const removeRequest = z.strictObject({
 });
 export const removeAnswer = z.strictObject({
   name: z.string(),
-  /** File or folder with the audit chains that were taken out. */
-  kept: z.string(),
+  /** File with the audit chains; where they could not be sealed, folder with the gate's own file, or null when it had none. */
+  kept: z.string().nullable(),
   /** Why the chains could not be sealed; null when they were. */
   notSealed: z.string().nullable(),
 });

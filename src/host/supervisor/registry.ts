@@ -158,7 +158,7 @@ export class Registry {
   }
 
   /** Takes a deployment out for good. Its chains stay; `removing` keeps its user id until nothing of it is left. */
-  beginRemoval({ name, uid }: DeploymentRow, by: string, kept: string): void {
+  beginRemoval({ name, uid }: DeploymentRow, by: string, kept: string | null): void {
     this.audit.together(() => {
       for (const table of ["deployments", "pending", "frozen"])
         this.#db.prepare(`delete from ${table} where name = ?`).run(name);

@@ -59,8 +59,9 @@ async function keepChains(host: Host, name: string): Promise<Kept> {
     const folder = join(removed, `${name}-${stamp}`);
     await host.gates.get(name)?.part.stop();
     const ledger = join(findGatePlaces(host.places, name).data, `${name}-Ledger`);
-    if (existsSync(ledger)) renameSync(ledger, folder);
-    return { kept: folder, notSealed: error instanceof Error ? error.message : String(error) };
+    const isThere = existsSync(ledger);
+    if (isThere) renameSync(ledger, folder);
+    return { kept: isThere ? folder : null, notSealed: error instanceof Error ? error.message : String(error) };
   }
 }
 
