@@ -16,6 +16,8 @@ const lanes = 12;
 const perToken = 500;
 /** Requests before memory is measured for the first time: by then everything is loaded and warm. */
 const warmUp = 2000;
+/** Operations whose right answer needs a state that these requests do not bring about, or would end the run. */
+const outOfReach = ["getProposal", "decideProposal", "removeDeployment"];
 /** What a process may hold more than before, bytes: caches of the engine, not requests. */
 const maxGrowth = 8_000_000;
 
@@ -34,7 +36,7 @@ export async function fuzzAdmin(count: number, seed: number, withHeap: boolean):
   let lines = "";
   const stand = await AdminStand.start((line) => (lines = (lines + line).slice(-200_000)));
   try {
-    await stand.deploy("alpha");
+    for (const purpose of ["be tested before", "be tested"]) await stand.deploy("alpha", purpose);
     const document = (await stand.call("GET", "/openapi.json")).body as unknown as OpenApi;
     const requests = new FuzzRequests(document, seededRandom(seed));
     const run = new Run(stand, requests);
@@ -52,7 +54,7 @@ export async function fuzzAdmin(count: number, seed: number, withHeap: boolean):
     if (/"event\\?":\\?"broken/.test(lines)) faults.push("the log tells of a bug");
     const restarts = await adminRestarts(stand);
     if (restarts > 0) faults.push(`admin ended ${restarts} times`);
-    const missing = requests.kinds.filter((kind) => !run.answeredWell.has(kind));
+    const missing = requests.kinds.filter((kind) => !run.answeredWell.has(kind) && !outOfReach.includes(kind));
     if (count >= 5000 && missing.length > 0) faults.push(`never answered well: ${missing.join(", ")}`);
     const statuses = Object.fromEntries([...run.statuses].toSorted());
     return { requests: count, statuses, heapBefore, heapAfter, restarts, faults };

@@ -7,6 +7,7 @@ import { deploymentRows } from "./routes/deployments.ts";
 import { documentRows } from "./routes/document.ts";
 import { freezeRows } from "./routes/freeze.ts";
 import { healthRows } from "./routes/health.ts";
+import { releaseRows } from "./routes/releases.ts";
 import { statusRows } from "./routes/status.ts";
 import { tokenRows } from "./routes/tokens.ts";
 
@@ -19,6 +20,7 @@ export const rows: readonly Row[] = [
   ...statusRows,
   ...deploymentRows,
   ...deployRows,
+  ...releaseRows,
   ...freezeRows,
   ...auditRows,
   ...tokenRows,
