@@ -1,7 +1,7 @@
 // What people do over the API, against a running Ambit.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AdminStand, makeRelease } from "./fixtures/stand.ts";
+import { AdminStand, makeRelease, mint } from "./fixtures/stand.ts";
 
 let stand: AdminStand;
 
@@ -120,4 +120,63 @@ test("a request keeps the id it was given when that has the form of one, and get
   for (const wrong of ["mine", "req_", "req_a b", `req_${"a".repeat(65)}`]) {
     assert.match((await idOf(wrong)) ?? "", /^req_[\w-]{16}$/, wrong);
   }
+});
+
+test("growth is refused with what grew and the rule, until its hash is sent back", async () => {
+  const etag = async (): Promise<string> => (await stand.call("GET", path)).headers.get("etag") ?? "";
+  const release = makeRelease("alpha", "reach more", { egress: { allow_internal: ["127.0.0.1:9"] } });
+  const compared = await stand.call("POST", `${path}/diff`, { body: { release } });
+  assert.equal(compared.status, 200);
+  assert.equal((compared.body["grew"] as object[]).length, 1);
+  const headers = { "if-match": await etag() };
+  const refused = await stand.call("PUT", path, { body: { release }, headers });
+  assert.deepEqual([refused.status, refused.body["field"]], [409, "accept"]);
+  assert.deepEqual(refused.body["decision"], { layer: "supervisor", rule: "authority", reason: "authority_grew" });
+  assert.deepEqual(refused.body["authority"], compared.body);
+  const accept = compared.body["hash"];
+  assert.equal((await stand.call("PUT", path, { body: { release, accept }, headers })).status, 200);
+  assert.equal(await etag(), `"${release.release}"`);
+});
+
+test("a rollback is one request, and the history says who", async () => {
+  const rolled = await stand.call("POST", `${path}/rollback`, { body: {} });
+  assert.equal(rolled.status, 200, JSON.stringify(rolled.body));
+  const { body } = await stand.call("GET", `${path}/releases`, { token: stand.tokens.viewer });
+  const [newest] = body["releases"] as { release: string; by: string; running: boolean }[];
+  assert.deepEqual(
+    [newest?.release, newest?.by, newest?.running],
+    [rolled.body["release"], "operator@example.com", true],
+  );
+});
+
+test("where the file asks for a second person, growth waits for one who is named and not who deployed", async () => {
+  const redeploys = { by: "owners", count: 1 };
+  const approvers = { owners: ["approver@example.com", "operator@example.com"] };
+  const first = makeRelease("delta", "be careful", { redeploys, approvers });
+  assert.equal((await stand.call("PUT", "/v1/deployments/delta", { body: { release: first } })).status, 200);
+  const release = makeRelease("delta", "reach more", {
+    redeploys,
+    approvers,
+    egress: { allow_internal: ["127.0.0.1:9"] },
+  });
+  const { body: diff } = await stand.call("POST", "/v1/deployments/delta/diff", { body: { release } });
+  const headers = { "if-match": `"${first.release}"` };
+  const body = { release, accept: diff["hash"] };
+  const waits = await stand.call("PUT", "/v1/deployments/delta", { body, headers });
+  assert.deepEqual([waits.status, waits.body["state"], waits.headers.get("etag")], [202, "open", null]);
+  const proposal = `/v1/deployments/delta/proposals/${release.release}`;
+  assert.equal((await stand.call("GET", proposal, { token: stand.tokens.viewer })).body["by"], "operator@example.com");
+  const self = await mint(stand.state, "approver", "operator@example.com");
+  assert.equal((await stand.call("POST", proposal, { token: self, body: { decision: "approve" } })).status, 403);
+  const agreed = await stand.call("POST", proposal, { token: stand.tokens.approver, body: { decision: "approve" } });
+  assert.equal(agreed.status, 200, JSON.stringify(agreed.body));
+  assert.equal((await stand.call("GET", "/v1/deployments/delta")).body["release"], release.release);
+});
+
+test("a deployment is removed by its name said once more, and then it is not there", async () => {
+  const wrong = await stand.call("DELETE", "/v1/deployments/delta", { body: { confirm: "delt" } });
+  assert.deepEqual([wrong.status, wrong.body["field"]], [422, "confirm"]);
+  const done = await stand.call("DELETE", "/v1/deployments/delta", { body: { confirm: "delta" } });
+  assert.equal(done.status, 200, JSON.stringify(done.body));
+  assert.equal((await stand.call("GET", "/v1/deployments/delta")).status, 404);
 });
