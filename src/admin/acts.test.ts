@@ -22,6 +22,8 @@ test("a first release needs no If-Match, and its answer is the same when it is a
   const two = await stand.call("PUT", path, { body, headers });
   assert.deepEqual(two.body, one.body);
   assert.equal(two.headers.get("idempotent-replayed"), "true");
+  const written = { ...headers, authorization: `bearer ${stand.tokens.operator}` };
+  assert.deepEqual((await stand.call("PUT", path, { body, headers: written })).body, one.body);
   const other = await stand.call("PUT", path, { body: { release: makeRelease("alpha", "else") }, headers });
   assert.deepEqual([other.status, other.body["field"]], [409, "Idempotency-Key"]);
 });

@@ -116,7 +116,8 @@ async function run(
   const key = row.method === "GET" ? null : readKey(request.headers.get("idempotency-key"));
   if (key === null) return act();
   if (typeof key !== "string") return key;
-  const bearer = request.headers.get("authorization") ?? "";
+  // The token alone: the scheme before it may be written in several ways.
+  const bearer = (request.headers.get("authorization") ?? "").slice("Bearer ".length);
   const keyed = { token: actor.token, bearer, key, request: requestHash(request, body.bytes) };
   return context.idempotency.once(keyed, now, async () => {
     const done = await act();

@@ -120,3 +120,21 @@ test("a key is visible ASCII of a bounded length", () => {
     assert.ok(refused !== null && typeof refused !== "string" && refused.status === 422, JSON.stringify(bad));
   }
 });
+
+test("a disk that is full: nothing is done without a place for the answer, and what was done is answered", async () => {
+  const { db, idempotency } = open();
+  const pages = Number(db.prepare("pragma page_count").get()?.["page_count"]);
+  const limit = (most: number) => db.exec(`pragma max_page_count = ${most}`);
+  const big = { ...reply, body: "x".repeat(100_000) };
+  limit(pages + 1);
+  const { done, act } = counted(big);
+  assert.equal((await idempotency.once(asked, now, act)).status, 200);
+  const again = await idempotency.once(asked, now, act);
+  assert.ok("code" in again && again.code === "outcome_unknown");
+  let refused: Awaited<ReturnType<Idempotency["once"]>> = reply;
+  for (let n = 0; n < 2000 && refused.status !== 503; n++) {
+    refused = await idempotency.once({ ...asked, key: `k${n}`.padEnd(100, "k") }, now, async () => big);
+  }
+  assert.ok("code" in refused && refused.code === "not_on_disk");
+  assert.equal(done.times, 1);
+});

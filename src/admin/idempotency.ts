@@ -2,7 +2,7 @@
 // and answered the same; with another one it is refused. Two at the same moment: the second is told to wait. What ended without
 // an answer, because a process died in between, is said to be unknown and is never done again by itself.
 import { createHash } from "node:crypto";
-import { maxKeys, type AnswerStore, type KeyedRequest } from "./answer-store.ts";
+import { maxKeys, type AnswerStore, type Begun, type KeyedRequest } from "./answer-store.ts";
 import type { Refused, Reply } from "./problem.ts";
 
 const form = /^[\x21-\x7e]{1,128}$/;
@@ -33,7 +33,12 @@ export class Idempotency {
 
   /** Does `act` once for this key. */
   async once(asked: KeyedRequest, now: number, act: () => Promise<Reply>): Promise<Reply | Refused> {
-    const begun = this.#answers.begin(asked, now);
+    let begun: Begun;
+    try {
+      begun = this.#answers.begin(asked, now);
+    } catch (error) {
+      return noRoom(error);
+    }
     if (begun.state === "same") {
       return { ...begun.reply, headers: { ...begun.reply.headers, "idempotent-replayed": "true" } };
     }
@@ -44,12 +49,28 @@ export class Idempotency {
       const reply = await act();
       // 503: nothing was done. Other faults: nobody knows.
       if (reply.status === 503) this.#answers.forget(asked);
-      else if (reply.status < 500) this.#answers.finish(asked, reply);
+      else if (reply.status < 500) this.#keep(asked, reply);
       return reply;
     } finally {
       this.#underWay.delete(place);
     }
   }
+
+  /** It was done whether or not that can be kept: without it, the same key is told that nobody knows. */
+  #keep(asked: KeyedRequest, reply: Reply): void {
+    try {
+      this.#answers.finish(asked, reply);
+    } catch {
+      // The disk is full: the key stays taken.
+    }
+  }
+}
+
+/** A key that cannot be written down: then nothing is done. */
+function noRoom(error: unknown): Refused {
+  if (!(error instanceof Error && "errcode" in error)) throw error;
+  const detail = `${field}: admin's database cannot be written (${error.message}): free space on its disk; nothing was done`;
+  return { status: 503, code: "not_on_disk", detail, field, headers: { "retry-after": "5" } };
 }
 
 function refusal(state: "other" | "open" | "full", isUnderWay: boolean): Refused {
