@@ -226,7 +226,7 @@ function isOver(row: CallRow): boolean {
 
 const endedWords: Readonly<Record<string, string>> = {
   expired: "nobody decided in time, so it did not run; nobody denied it",
-  voided: "a new release replaced the one this call was asked under",
+  voided: "a new release or a freeze came in between, so it did not run",
   arguments_changed: "the call is not the one that was approved",
   executing: "this call is already under way with other arguments",
 };

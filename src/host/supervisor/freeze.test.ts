@@ -244,3 +244,28 @@ test("a freeze that cannot be written stops all three places all the same, and s
   assert.deepEqual([await brokerHas(second), (await told(second, "alpha")).at(-1)], [["alpha"], "freeze"]);
   await second.stop();
 });
+
+test("a freeze that comes while a deploy is under way holds for the release that it brings", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  const body = { release: makeRelease("alpha", "pins slowly") };
+  const deploying = stand.control("PUT", "/v1/deployments/alpha", body);
+  await delay(700);
+  await freeze(stand, "alpha");
+  const deployed = await deploying;
+  assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
+  assert.equal((deployed.body as { frozen: { by: string } }).frozen.by, "eve");
+  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
+  await until("all have it", async () => JSON.stringify(await listed(stand, "alpha")) === JSON.stringify(everywhere));
+  assert.ok((await told(stand, "alpha")).includes("freeze"));
+  await stand.stop();
+});
+
+test("a gate sees nothing of the mark that front looks at", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  const { openMark } = findGatePlaces(stand.places, "alpha");
+  assert.ok(existsSync(openMark));
+  assert.match((await stand.ask("alpha", "/v1/read", openMark)).body, /error/);
+  await stand.stop();
+});
