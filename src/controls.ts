@@ -161,7 +161,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/controls/policy", "src/controls/intent", "src/gate/ledger", "src/host"],
     claimTest: "claims/workflow.claim.test.ts",
     state: "first form",
-    note: "Amounts, values, counts and sums are bounded per turn, user and day; unsafe combinations do not deploy; a freeze stops front, broker and Ledger, each alone; intent is missing.",
+    note: "Amounts, values, counts and sums are bounded per turn, user and day; policies in Cedar forbid more; unsafe combinations do not deploy; a freeze stops front, broker and Ledger, each alone; intent is missing.",
   },
   {
     id: "probes",
