@@ -57,6 +57,8 @@ async function gate(line: ReturnType<typeof readLine>, name: string): Promise<nu
     `${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`,
   );
   if (status.mode === "observe") console.log(red(observeWarning(name)));
+  if (status.frozen && !frozen)
+    console.log(red(`its Ledger alone is frozen, by ${status.frozen.by}: ./ambit thaw ${name}`));
   if (status.unattended) console.log("  unattended: what would wait for a person is refused");
   for (const { server, tool, state } of status.tools) console.log(`  ${server}.${tool}  ${state}`);
   return 0;
