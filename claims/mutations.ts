@@ -320,8 +320,8 @@ export const mutations: readonly Mutation[] = [
     name: "what is used up outlives the gate",
     red: "a killed gate gives nothing back",
     file: "src/gate/ledger/use-store.ts",
-    find: "create table if not exists uses (",
-    replace: "drop table if exists uses; create table uses (",
+    find: "create table if not exists use_minutes (",
+    replace: "drop table if exists use_minutes; create table use_minutes (",
   },
   {
     ...workflow,
