@@ -24,6 +24,7 @@ const review = { control: "review", claim: "claims/review.claim.test.ts" } as co
 const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
 const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
 const rateLimits = { control: "rate-limits", claim: "claims/rate-limits.claim.test.ts" } as const;
+const audit = { control: "audit", claim: "claims/audit.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 
 export const mutations: readonly Mutation[] = [
@@ -346,5 +347,61 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/policy/cedar-overlay.ts",
     find: "if (fault) return this.#failed(",
     replace: "if (fault === null) return this.#failed(",
+  },
+  {
+    ...audit,
+    name: "a head covers the head before it",
+    red: "a program that uses nothing of ours finds it whole as well",
+    file: "src/controls/audit/chain.ts",
+    find: "`ambit-chain-v1\\n${previous}\\n${digest}`",
+    replace: "`ambit-chain-v1\\n${digest}`",
+  },
+  {
+    ...audit,
+    name: "the broker signs only what follows from what it signed",
+    red: "on disk, the gate's chain rewritten with right heads: it is named, and the broker signs nothing after it",
+    file: "src/host/broker/sign.ts",
+    find: "if (request.digests.reduce(nextHead, last.head) !== request.head) {",
+    replace: "if (request.digests.reduce(nextHead, last.head) === request.sequence) {",
+  },
+  {
+    ...audit,
+    name: "the broker's memory against a cut end",
+    red: "on disk, the end of the gate's chain cut: the broker remembers more",
+    file: "src/controls/audit/chain-walk.ts",
+    find: "if (signed.sequence > sequence)",
+    replace: "if (signed.sequence > sequence + 1e9)",
+  },
+  {
+    ...audit,
+    name: "the seal of an export is checked",
+    red: "two hundred corruptions of it are refused by both verifiers, and ours says where",
+    file: "src/controls/audit/verify.ts",
+    find: "if (!this.#options.isSigned(seal.key, sealText(signed), signature))",
+    replace: "if (this.#options.isSigned(seal.key, sealText(signed), `${signature} `))",
+  },
+  {
+    ...audit,
+    name: "an entry is checked against its head",
+    red: "on disk, one entry of the gate edited: it is named",
+    file: "src/controls/audit/chain-walk.ts",
+    find: "if (nextHead(this.#standing.head, entryDigest(entry as ChainEntry)) !== head)",
+    replace: "if (nextHead(this.#standing.head, entryDigest(entry as ChainEntry)) === seq)",
+  },
+  {
+    ...audit,
+    name: "a decision is on the admin chain before the gate hears of it",
+    red: "the admin's chain tells decision_passed_on",
+    file: "src/host/supervisor/gate-pass.ts",
+    find: "if (act !== null) audit.append(",
+    replace: "if (act?.event === undefined && act !== null) audit.append(",
+  },
+  {
+    ...audit,
+    name: "a forwarded call is on the broker's chain",
+    red: "the broker's chain tells call_forwarded",
+    file: "src/host/broker/calls.ts",
+    find: "if (changes > 0) this.#chain.append(",
+    replace: "if (changes > 1) this.#chain.append(",
   },
 ];
