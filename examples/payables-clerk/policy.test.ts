@@ -7,9 +7,9 @@ import * as api from "@cedar-policy/cedar-wasm/nodejs";
 import { openErp, prepareQueries } from "./erp/schema.ts";
 import { createErpTools } from "./erp/tools.ts";
 import type { JsonObject } from "../../src/boundary.ts";
-import { openPolicyOverlay } from "../../src/cli/cedar.ts";
 import { parseManifest } from "../../src/controls/manifest/parse.ts";
-import { checkPolicies } from "../../src/controls/policy/cedar-policies.ts";
+import { openCedarOverlay } from "../../src/controls/policy/cedar-overlay.ts";
+import { checkPolicies, parsePolicies } from "../../src/controls/policy/cedar-policies.ts";
 import { listTools } from "../../src/controls/policy/cedar-schema.ts";
 import { usedOf } from "../../src/controls/policy/fixtures/context.ts";
 
@@ -32,7 +32,9 @@ test("the example has no fault", () => {
   assert.deepEqual(checkPolicies(api, text, manifest, listTools(manifest, schemaOf)), []);
 });
 
-const overlay = openPolicyOverlay("page", manifest, text, schemaOf);
+const policies = parsePolicies(api, text);
+if (!Array.isArray(policies)) assert.fail(policies.message);
+const overlay = openCedarOverlay({ api, id: "page", manifest, policies, tools: listTools(manifest, schemaOf) });
 const payment = { tenant: "acme", invoice_id: "inv_1", iban: "DE89370400440532013000", amount_cents: 100_000 };
 const mail = { tenant: "acme", to: "amy@acme.example", subject: "s", body: "b" };
 const one = ["finance@acme.example"];

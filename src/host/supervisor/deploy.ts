@@ -31,6 +31,11 @@ function decideRelease(host: Host, name: string, release: Release): Problem | un
     const detail = "release.release is not the hash of the release: build it again with ambit deploy";
     return makeProblem(422, "wrong_hash", detail, "release.release");
   }
+  if ((release.policy === null) !== (release.manifest.policy === undefined)) {
+    const detail =
+      "the release has policies without a file that names them, or the other way round: build it again with ambit deploy";
+    return makeProblem(422, "wrong_policy", detail, "release.policy");
+  }
   for (const [view, file] of Object.entries(release.recordFiles)) {
     if (!isOurs(host, file)) continue;
     const detail = `${file} is a file of Ambit itself, and of every deployment on it: name a database of your own`;
