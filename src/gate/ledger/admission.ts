@@ -88,7 +88,8 @@ export class Admission {
   /** Decides from what the Ledger holds now, and writes nothing. */
   consider(wish: Wish, now: number, row?: CallRow): { decision: Decision; tool: CatalogTool | undefined } {
     const { release, pins, uses, review, frozen, overlay } = this.#desk;
-    const { callId, thread, turn, user, name } = wish;
+    const { callId, thread, turn, name } = wish;
+    const user = row?.user ?? wish.user;
     const tool = openCatalog(release, pins.all()).find((item) => item.name === name);
     const named = findNamedTool(release, name);
     const contract = tool?.contract ?? named?.contract;
