@@ -269,3 +269,21 @@ test("a gate sees nothing of the mark that front looks at", async () => {
   assert.match((await stand.ask("alpha", "/v1/read", openMark)).body, /error/);
   await stand.stop();
 });
+
+test("a gate that leaves everything unanswered that the operator asks cannot fill the way to the switch", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("mute", "ignores the freeze");
+  let answered = 0;
+  const asked = Array.from({ length: 100 }, () =>
+    stand
+      .control("POST", "/v1/deployments/mute/gate/control/freeze", {})
+      .catch(() => ({ status: 0 }))
+      .finally(() => answered++),
+  );
+  await until("all but 32 are turned away", () => answered >= 68);
+  assert.deepEqual((await freeze(stand, "mute")).places, { ...everywhere, ledger: "not reached yet" });
+  assert.equal(await front(stand, "mute"), 503);
+  await stand.stop();
+  const refused = (await Promise.all(asked)).filter(({ status }) => status === 503);
+  assert.ok(refused.length >= 32, String(refused.length));
+});
