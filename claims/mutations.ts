@@ -404,4 +404,12 @@ export const mutations: readonly Mutation[] = [
     find: "if (changes > 0) this.#chain.append(",
     replace: "if (changes > 1) this.#chain.append(",
   },
+  {
+    ...review,
+    name: "only a few calls of a turn wait",
+    red: "the sixth call of one turn does not wait with the others, and the agent is told to wait",
+    file: "src/controls/approvals/pending.ts",
+    find: "if (ofTurn >= mostHeld.turn)",
+    replace: "if (ofTurn >= mostHeld.turn * 1e9)",
+  },
 ];
