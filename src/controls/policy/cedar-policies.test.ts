@@ -130,7 +130,12 @@ test("the deepest and longest that is read is also checked", () => {
   assert.deepEqual(findings(text), []);
 });
 
-test("more policies times tools than a health check waits for are refused", () => {
-  const many = Array.from({ length: 100 }, () => untypedTools).flat();
-  assert.match(findings(`forbid(${pay});`.repeat(100), many)[0] ?? "", /too many to check/);
+test("more policies and tools than a health check waits for are refused", () => {
+  const [one] = untypedTools;
+  const many = (count: number) => Array.from({ length: count }, (_, n) => ({ ...one!, tool: `view_${n}` }));
+  const all = "forbid(principal, action, resource);";
+  assert.deepEqual(findings(all, many(1000)), []);
+  assert.match(findings(all, many(1001))[0] ?? "", /36 characters for 1001 tools and views are too much/);
+  assert.deepEqual(findings(all.padEnd(3000), many(1000)), []);
+  assert.match(findings(all.padEnd(3001), many(1000))[0] ?? "", /3001 characters for 1000 tools/);
 });

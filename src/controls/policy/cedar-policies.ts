@@ -29,8 +29,9 @@ export interface PolicyFinding {
   readonly message: string;
 }
 
-/** Policies times tools that are checked: more would keep a gate busy past its health check. */
-const maxChecks = 20_000;
+/** Cedar checks each policy for each tool: a second or two for this many characters times tools, which a health check waits for. */
+const maxWork = 3_000_000;
+const maxTools = 1000;
 /** Where a type is not known, each of these must fail before it counts as a fault. */
 const candidates: readonly ArgumentType[] = ["String", "Long", "Boolean", "decimal", "Set of String", "Set of Long"];
 
@@ -82,8 +83,9 @@ export function checkPolicies(
 ): PolicyFinding[] {
   const policies = parsePolicies(api, text);
   if (!Array.isArray(policies)) return [policies];
-  if (policies.length * tools.length > maxChecks) {
-    return [finding(text, 0, `${policies.length} policies for ${tools.length} tools are too many to check; use fewer`)];
+  if (tools.length > maxTools || text.length * tools.length > maxWork) {
+    const message = `${text.length} characters for ${tools.length} tools and views are too much to check: at most ${maxTools} tools, and ${maxWork} both multiplied`;
+    return [finding(text, 0, message)];
   }
   const isKnown = tools.every((tool) => tool.arguments.every(({ type }) => type !== undefined));
   const runs = (isKnown ? candidates.slice(0, 1) : candidates).map((type) => {
