@@ -128,8 +128,8 @@ test("a forbid that fails is not skipped: the call is refused", () => {
 test("texts too long to judge are refused", () => {
   const text = `forbid(principal, action == Action::"mail.send", resource) when { context.args.body like "*secret*" };`;
   const mail = (chars: number) => openOverlay(text).decide(input("mail.send", { to: "a", body: "x".repeat(chars) }));
-  assert.equal(mail(16_000), undefined);
-  assert.match(mail(17_000)?.message ?? "", /too long to judge/);
+  assert.equal(mail(8000), undefined);
+  assert.match(mail(8200)?.message ?? "", /too long to judge/);
 });
 
 test("half a surrogate pair, controls and a name of 10 KB are judged and not thrown over", () => {
