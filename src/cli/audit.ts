@@ -26,9 +26,10 @@ export async function runAudit(args: string[]): Promise<number> {
 
 async function runExport(line: Line, name: string): Promise<number> {
   if (!namePattern.test(name)) throw new UsageError(`${name} is no name of a deployment. Usage: ./ambit ${usage}`);
+  const since = readSince(line.text("since"));
   const ask = asker(line);
   const key = await readKey(ask, name);
-  const lines = exportLines(ask, name, key, readSince(line.text("since")), new Date().toISOString());
+  const lines = exportLines(ask, name, key, since, new Date().toISOString());
   const out = line.text("out");
   const part = out === undefined ? undefined : `${out}.part`;
   const to = part === undefined ? process.stdout : createWriteStream(part, { mode: 0o600 });
