@@ -1,4 +1,4 @@
-// Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three
+// Control `workflow`, first form; its bounds and modes are claimed in workflow-*.ts. One switch freezes a deployment, in three
 // places of which each is enough alone: so each test opens the other two behind the supervisor's back and asks for
 // everything that a gate, its model or its users could want. And what a policy of the operator forbids does not run.
 import { strict as assert } from "node:assert";
@@ -11,10 +11,12 @@ import { countNotes, lastRefusal, order, setRuledStage } from "./cedar-stage.ts"
 import * as stand from "./freeze-stage.ts";
 import { readNotes } from "./notes-stage.ts";
 import { closeBounds } from "./workflow-bounds.ts";
+import { closeModes } from "./workflow-modes.ts";
 
 const { ambit, name, note, places } = stand;
 
 after(stand.close);
+after(closeModes);
 after(closeBounds);
 
 test("works at all: what is not frozen answers and acts, and does again after a freeze and a thaw", async () => {
