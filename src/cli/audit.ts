@@ -134,7 +134,8 @@ function describe({ deployment, exported, key, chains }: Report, isKeyKnown: boo
   const rows = writers.map((writer) => {
     const { from, to, signed } = chains[writer];
     const count = to < from ? "no entries" : `entries ${from} to ${to}`;
-    const tail = signed < to ? `; ${to - signed} at the end not signed yet: they could be cut unseen` : "";
+    const open = to - Math.max(signed, from - 1);
+    const tail = open > 0 ? `; ${open} at the end not signed yet: they could be cut unseen` : "";
     return `  ${writer.padEnd(7)} ${count}${tail}`;
   });
   const known = isKeyKnown
