@@ -22,8 +22,8 @@ import { makeProblem } from "./problem.ts";
 const gateMs = 1500;
 /** The broker is ours: one that is busy gets its time. */
 const brokerMs = 5000;
-/** Listing the tools of a release that came while frozen takes longer. */
-const thawMs = 10_000;
+/** Whoever thaws can try again; until it was answered, all stays frozen. */
+const thawMs = 5000;
 /** How soon a place that was not reached is told again, at first and in the end. */
 const againMs = 1000;
 const slowestAgainMs = 30_000;
