@@ -124,7 +124,8 @@ test("frozen and thawed by the switch: what waited meanwhile is answered, whiche
   await stand.freeze();
   await pause(1500);
   await stand.thaw();
-  assert.equal((await stage.client.follow(walking.thread, walking.turn)).state, "failed");
+  // Stopped by the freeze, or slower than it.
+  assert.match((await stage.client.follow(walking.thread, walking.turn)).state, /^(?:failed|done)$/);
   assert.equal((await stage.client.follow(queued.thread, queued.turn)).state, "done");
   assert.ok(readNotes(stage).includes("second"));
 });
