@@ -67,6 +67,11 @@ const twins: readonly (readonly [fits: string, refused: string, words: string])[
     "policy.cedar:1:1: policy is impossible",
   ],
   [
+    `forbid(${pay}) when { context.args has tags };`,
+    `forbid(${pay}) when { context.args.extra == 5 };`,
+    `policy.cedar:1:69: policies cannot see the argument "extra" of pay_invoice: its schema gives it no single plain type`,
+  ],
+  [
     `forbid(${pay}) when { context.user == "amy" };`,
     `forbid(${pay}) when { context.args == context.args };`,
     "policy.cedar:1:1: takes context or context.args as a whole",

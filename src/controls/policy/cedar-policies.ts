@@ -5,7 +5,7 @@ import type { Json } from "../../boundary.ts";
 import { printable } from "../manifest/printable.ts";
 import type { Manifest } from "../manifest/schema.ts";
 import type { CedarApi, CedarFault } from "./cedar-api.ts";
-import type { ArgumentType } from "./cedar-arguments.ts";
+import { namesOf, type ArgumentType } from "./cedar-arguments.ts";
 import { buildSchema, type CedarTool } from "./cedar-schema.ts";
 import { charsBefore, placeOf, splitPolicies } from "./cedar-text.ts";
 import { readNames, type PolicyNames } from "./cedar-names.ts";
@@ -95,7 +95,10 @@ export function checkPolicies(
   const isIn = (one: PolicyFinding, run: readonly PolicyFinding[]) =>
     run.some(({ line, column, message }) => line === one.line && column === one.column && message === one.message);
   const errors = first.filter((one) => others.every((run) => isIn(one, run)));
-  return [...errors, ...policies.filter(({ isPermit }) => isPermit).map((policy) => uselessPermit(text, policy))];
+  return [
+    ...errors.map((one) => explainMissing(one, tools)),
+    ...policies.filter(({ isPermit }) => isPermit).map((policy) => uselessPermit(text, policy)),
+  ];
 }
 
 function validate(
@@ -116,6 +119,17 @@ function validate(
     return policy ? [faultAt(text, policy.text, policy.offset, error)] : [];
   });
   return faults.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Cedar would guess another argument for one that is there and has no type that it knows. */
+function explainMissing(found: PolicyFinding, tools: readonly CedarTool[]): PolicyFinding {
+  const [, name = ""] = /^attribute `args\.([^`]+)` in context for .* not found/.exec(found.message) ?? [];
+  const tool = tools.find(({ contract, arguments: seen }) => {
+    return namesOf(contract).includes(name) && !seen.some((one) => one.name === name);
+  });
+  if (!tool) return found;
+  const message = `policies cannot see the argument "${name}" of ${tool.tool}: its schema gives it no single plain type`;
+  return { ...found, message };
 }
 
 function uselessPermit(text: string, { offset, text: own }: CedarPolicy): PolicyFinding {
