@@ -144,7 +144,7 @@ export class Thread extends DurableObject<Env> {
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
           const next = turn;
-          if (!(await walking.run(this.#user(), () => this.#walk(next)))) return;
+          if (!(await walking.run(this.#user(), this.#key(), () => this.#walk(next)))) return;
           this.#announce();
         }
         await this.#flush();

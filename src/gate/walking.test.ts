@@ -8,8 +8,9 @@ function openGate() {
   const walking = new Walking();
   const started: string[] = [];
   const ends: (() => void)[] = [];
-  const start = (user: string, name = user) =>
-    walking.run(user, () => {
+  let count = 0;
+  const start = (user: string, name = user, thread = `t${count++}`) =>
+    walking.run(user, thread, () => {
       started.push(name);
       return new Promise<void>((resolve) => ends.push(resolve));
     });
@@ -51,10 +52,28 @@ test("a user with too many conversations waiting is crowded, just then and not b
 
 test("a walk that throws gives its place back, and nothing is remembered of users who left", async () => {
   const walking = new Walking();
-  const fail = () => walking.run("amy", () => Promise.reject(new Error("broken")));
+  const fail = (_: unknown, n: number) => walking.run("amy", `t${n}`, () => Promise.reject(new Error("broken")));
   const results = await Promise.allSettled(Array.from({ length: 3 * maxWalking }, fail));
   assert.ok(results.every(({ status }) => status === "rejected"));
   assert.equal(walking.size, 0);
-  await walking.run("amy", () => Promise.resolve());
+  await walking.run("amy", "t", () => Promise.resolve());
+  assert.equal(walking.size, 0);
+});
+
+test("walks and waiting ones whose object ended in the middle keep no place once their conversations come again", async () => {
+  const { walking, started, start, endNext } = openGate();
+  const threads = Array.from({ length: maxWalking + 2 }, (_, n) => `thread${n}`);
+  for (const thread of threads) void start("amy", `dead ${thread}`, thread);
+  assert.equal(started.length, maxWalking);
+  for (const thread of threads) void start("amy", `again ${thread}`, thread);
+  assert.deepEqual(
+    started.slice(maxWalking),
+    threads.slice(0, maxWalking).map((thread) => `again ${thread}`),
+  );
+  // An old walk that ends after all gives no place away that is not its own.
+  await endNext();
+  assert.equal(started.length, 2 * maxWalking);
+  for (let n = 0; n < 2 * maxWalking + 1; n++) await endNext();
+  assert.deepEqual(started.slice(2 * maxWalking), ["again thread4", "again thread5"]);
   assert.equal(walking.size, 0);
 });
