@@ -148,6 +148,26 @@ test("an approval does not outlive its release", () => {
   assert.equal(wordOf(redeployed.admit(ask(), 2)), "arguments_changed");
 });
 
+test("a lease that nobody used does not outlive its release or its tool, and the chain says how it ended", () => {
+  const changes: ((desk: ReturnType<typeof openDesk>) => Admission)[] = [
+    ({ redeployed }) => redeployed,
+    ({ desk, pins }) => {
+      pins.observe("erp", [seen("pay"), seen("note", "b")]);
+      pins.accept("erp", "note", "b".repeat(64));
+      return desk;
+    },
+  ];
+  for (const change of changes) {
+    const opened = openDesk();
+    assert.equal(wordOf(opened.desk.admit(ask({ name: "note" }), 0)), "leased");
+    const other = opened.desk.admit(ask({ name: "note", thread: "api:bob:t" }), 1);
+    assert.deepEqual([wordOf(other), opened.calls.get("call_00000001")?.state], ["executing", "executing"]);
+    assert.equal(wordOf(change(opened).admit(ask({ name: "note" }), 2)), "voided");
+    assert.equal(opened.calls.get("call_00000001")?.state, "failed");
+    assert.deepEqual(opened.events(), ["call_admitted", "call_refused"]);
+  }
+});
+
 test("an approval does not outlive its clock, and not deciding is no", () => {
   const { desk, decide } = withHeld();
   decide("approve");

@@ -145,6 +145,7 @@ export class Admission {
     }
     if (row.state === "held")
       return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
+    if (isOutdated(row, action)) return this.#refuse(request, outdated, now, row);
     if (row.state !== "approved") return refusedBecause(row.state, row);
     if (!same) {
       this.#desk.review.end(row, "void", now);
@@ -219,6 +220,19 @@ export class Admission {
 function leased(lease: string, action: Action): AdmitAnswer {
   return { state: "leased", lease, server: action.server, tool: action.tool, arguments: action.arguments };
 }
+
+/** A thread asks again only for what did not run: a lease that was not used under its own release and tool is over. */
+function isOutdated(row: CallRow, { thread, release, toolHash }: Action): boolean {
+  const { action } = row;
+  const isChanged = action.release !== release || action.toolHash !== toolHash;
+  return row.state === "executing" && row.thread === thread && isChanged;
+}
+
+const outdated: Refusal = {
+  control: "review",
+  reason: "voided",
+  message: "a new release or another definition of the tool came in between, so it did not run",
+};
 
 /** What was decided about it, or became of it, stands. */
 function isOver(row: CallRow): boolean {
