@@ -110,6 +110,14 @@ test("a name of 254 characters is a user, and one of 10 KB is refused and named"
   }
 });
 
+test("asking for turns of conversations that nobody began leaves no file, whatever the limits of messages", async () => {
+  const { body } = await stage.post("soon-again", "hank", "hello");
+  const files = stage.conversations("soon-again");
+  for (let n = 0; n < 20; n++) assert.equal(await stage.ask("soon-again", "hank", `guess${n}`), 404);
+  assert.equal(stage.conversations("soon-again"), files);
+  assert.equal(await stage.ask("soon-again", "hank", body.thread ?? ""), 200);
+});
+
 test("a call over the user's limit of calls does not run, and the agent is told", async () => {
   const calls = ["one", "two", "three"].map((text) => ({ name: "note", arguments: JSON.stringify({ text }) }));
   stage.model.when("three notes", wishOnce(calls));

@@ -69,7 +69,8 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   if (!Number.isInteger(wait) || wait < 0 || wait > longestWaitMs) {
     return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
   }
-  const answer = await openThread(env, threadKey(user, thread)).answer(turn, wait);
+  const key = threadKey(user, thread);
+  const answer = (await openLedger(env).hasThread(key)) ? await openThread(env, key).answer(turn, wait) : null;
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
 }
 
