@@ -114,9 +114,9 @@ function validate(
   const isFaulty = (policyId: string) => validationErrors.some((fault) => fault.policyId === policyId);
   // A warning is a policy that never applies, or a text that reads as another one: both are what somebody wants to hide.
   const warnings = validationWarnings.filter(({ policyId }) => !isFaulty(policyId));
-  const faults = [...validationErrors, ...warnings].flatMap(({ policyId, error }) => {
-    const policy = policies.find(({ key }) => key === policyId);
-    return policy ? [faultAt(text, policy.text, policy.offset, error)] : [];
+  const faults = [...validationErrors, ...warnings].map(({ policyId, error }) => {
+    const { text: own, offset } = policies.find(({ key }) => key === policyId) ?? { text, offset: 0 };
+    return faultAt(text, own, offset, error);
   });
   return faults.sort((a, b) => a.line - b.line || a.column - b.column);
 }
