@@ -26,15 +26,17 @@ export class HeadSigner {
     this.#waitUntil(this.#signAll());
   }
 
+  /** One at a time: two that sign at once would each find that the broker signed another head. */
   async #signAll(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    this.#scheduled = false;
     try {
+      do await new Promise((resolve) => setTimeout(resolve, pauseMs));
       while (await signOnward(this.#chain, ask));
     } catch (thrown) {
       console.error(
         JSON.stringify({ event: "head_not_signed", message: thrown instanceof Error ? thrown.message : "" }),
       );
+    } finally {
+      this.#scheduled = false;
     }
   }
 }
