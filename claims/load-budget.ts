@@ -140,13 +140,20 @@ export async function mintUsers(count: number): Promise<Minted> {
   const began = performance.now();
   try {
     await stage.deploy("minted", { messages_per_user: "3/day" });
-    const isLimited = async () => (await stage.post("minted", "limited", "hello")).status === 429;
-    for (let n = 0; n < 3; n++) await stage.post("minted", "limited", "hello");
+    const isLimited = async () =>
+      (await stage.post("minted", "limited", "hello", { thread: "t" })).body.field === "limits.messages_per_user";
+    for (let n = 0; n < 3; n++) await stage.post("minted", "limited", "hello", { thread: "t" });
     const limitedBefore = await isLimited();
     let accepted = 0;
     await inParallel(count, async (n) => {
-      const posted = await stage.post("minted", `minted${n}`, "hello", { wait: 0 });
-      if (posted.status === 202) accepted++;
+      for (let tries = 0; tries < 600; tries++) {
+        const key = `minted-${n}`;
+        const posted = await stage.post("minted", `minted${n}`, "hello", { key, wait: 0 }).catch(() => undefined);
+        if (posted?.status === 202) return accepted++;
+        // The gate has places for 250 conversations at once.
+        await pause(1000);
+      }
+      return accepted;
     });
     const limitedAfter = await isLimited();
     const faults = [

@@ -17,7 +17,7 @@ import { findNamedTool, toolNames } from "./tools/named.ts";
 import { openWhenBack } from "./tools/reopen.ts";
 import { ToolRunner } from "./tools/run.ts";
 import { giveUp, walkTurn, type Rooms } from "./turn.ts";
-import { maxWaiting, walking } from "./walking.ts";
+import { walking } from "./walking.ts";
 
 const maxQueued = 10;
 /** How soon after a kill a turn goes on, milliseconds. */
@@ -67,7 +67,6 @@ export class Thread extends DurableObject<Env> {
     const before = message.idempotency === null ? undefined : this.#journal.turnByKey(message.idempotency);
     if (before) return before.textHash === textHash ? { turn: before.turn } : keyReused;
     if (this.#journal.queuedTurns() >= maxQueued) return tooManyQueued;
-    if (this.#journal.queuedTurns() === 0 && walking.isCrowded(message.user)) return tooManyWaiting;
     const turn = this.#commit(() => {
       this.#journal.setMeta("key", message.key);
       this.#journal.setMeta("user", message.user);
@@ -277,10 +276,4 @@ const tooManyQueued: Refusal = {
   control: "rate-limits",
   reason: "too_many_messages",
   message: `${maxQueued} messages of this conversation wait already; wait for an answer first`,
-};
-
-const tooManyWaiting: Refusal = {
-  control: "rate-limits",
-  reason: "too_many_messages",
-  message: `${maxWaiting} conversations of this user wait already; wait for an answer first`,
 };

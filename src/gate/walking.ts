@@ -5,7 +5,7 @@
 import { personKey } from "../controls/access/people.ts";
 
 /** Turns of one user that walk at once. */
-export const maxWalking = 4;
+export const maxWalking = 2;
 /** Conversations of one user that may wait for that. */
 export const maxWaiting = 32;
 

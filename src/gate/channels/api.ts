@@ -7,11 +7,26 @@ import type { Manifest } from "../../controls/manifest/schema.ts";
 import { messageRequest } from "../../controls/wire/gate.ts";
 import { openLedger, openRelease, openThread, type Env } from "../env.ts";
 import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
+import { residents } from "../residents.ts";
+import { maxWaiting, walking } from "../walking.ts";
 
 const channel = "api";
 const turnPath = /^\/v1\/threads\/([A-Za-z0-9_-]{1,64})\/turns\/([1-9][0-9]{0,8})$/;
 const keyPattern = /^[\x21-\x7e]{1,128}$/;
 const longestWaitMs = 30_000;
+/** How long whoever is refused for too many conversations waits for that answer. */
+const crowdedMs = 250;
+
+const tooManyWaiting: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: `${maxWaiting} conversations of this user wait already; wait for an answer first`,
+};
+const tooManyConversations: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: "too many conversations are looked at at once; try again in a few seconds",
+};
 
 /** Answers `/v1/...`; the token was checked. */
 export async function answerChannel(request: Request, url: URL, env: Env): Promise<Response> {
@@ -40,12 +55,18 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (refusal) return refuseMessage(refusal, message, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
+  // Refused from memory and not at once: a flood costs no commit, no conversation and little work.
+  if (walking.isCrowded(message.user)) {
+    await new Promise((resolve) => setTimeout(resolve, crowdedMs));
+    return refusalResponse(tooManyWaiting);
+  }
+  if (!residents.hasPlace(key, message.user, Date.now())) return refusalResponse(tooManyConversations);
   const asked = { channel, user: message.user, idempotency };
   const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
   if (unheard) return refusalResponse(unheard, { headers });
   const { text, room, workspace } = message;
   const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
-  const submitted = await openThread(env, key).submit({ ...asked, key, text, place });
+  const submitted = await lookAt(key, message.user, env).submit({ ...asked, key, text, place });
   if ("reason" in submitted) return refusalResponse(submitted);
   const wait = preferredWait(request.headers.get("prefer"));
   const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
@@ -70,8 +91,15 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
     return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
   }
   const key = threadKey(user, thread);
-  const answer = (await openLedger(env).hasThread(key)) ? await openThread(env, key).answer(turn, wait) : null;
+  if (!residents.hasPlace(key, user, Date.now())) return refusalResponse(tooManyConversations);
+  const answer = (await openLedger(env).hasThread(key)) ? await lookAt(key, user, env).answer(turn, wait) : null;
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
+}
+
+/** A conversation that is in memory from now on. */
+function lookAt(key: string, user: string, env: Env): ReturnType<typeof openThread> {
+  residents.touch(key, user, Date.now());
+  return openThread(env, key);
 }
 
 /** Unlisted senders are told so once a day, and never reach a thread or the model. */
