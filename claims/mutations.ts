@@ -142,6 +142,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...rateLimits,
+    name: "the share of one user",
+    red: "of one user's turns two are walked at once and the rest wait, while another user's is answered",
+    file: "src/gate/walking.ts",
+    find: "export const maxWalking = 2;",
+    replace: "export const maxWalking = 2000;",
+  },
+  {
+    ...rateLimits,
     name: "tool calls of one user",
     red: "a call over the user's limit of calls does not run, and the agent is told",
     file: "src/gate/ledger/rates.ts",
