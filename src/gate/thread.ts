@@ -10,6 +10,7 @@ import type { TurnAnswer } from "../controls/wire/gate.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
+import { atMost } from "./time-limit.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
 import { connectMs, ToolServer } from "./tools/mcp.ts";
@@ -101,7 +102,7 @@ export class Thread extends DurableObject<Env> {
         }));
         return { turn, state: row.state, reply: row.reply, held: shown };
       }
-      await Promise.race([this.#changed.promise, new Promise((resolve) => setTimeout(resolve, left))]);
+      await atMost(left, this.#changed.promise);
     }
   }
 

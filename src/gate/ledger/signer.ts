@@ -4,6 +4,7 @@
 import { signOnward, type HeadAnswer, type HeadRequest } from "../../controls/audit/sign-onward.ts";
 import { doorHosts, signAnswer, signConflict } from "../../controls/wire/door.ts";
 import { fetchThroughDoor } from "../door.ts";
+import { withLimit } from "../time-limit.ts";
 import type { ChainStore } from "./chain-store.ts";
 
 const pauseMs = 250;
@@ -42,9 +43,11 @@ export class HeadSigner {
 }
 
 async function ask(body: HeadRequest): Promise<HeadAnswer> {
-  const init = { method: "POST", body: JSON.stringify(body), signal: AbortSignal.timeout(limitMs) };
-  const response = await fetchThroughDoor(`http://${doorHosts.sign}/head`, init);
-  const answer: unknown = await response.json();
+  const { response, answer } = await withLimit(limitMs, async (signal) => {
+    const init = { method: "POST", body: JSON.stringify(body), signal };
+    const given = await fetchThroughDoor(`http://${doorHosts.sign}/head`, init);
+    return { response: given, answer: (await given.json()) as unknown };
+  });
   if (response.status === 200) return { signed: signAnswer.parse(answer) };
   if (response.status !== 409)
     throw new Error(`sign.internal said ${response.status}: ${JSON.stringify(answer).slice(0, 200)}`);
