@@ -81,7 +81,10 @@ export function renderApproval(held: ApprovalView): string {
     .join("\n");
 }
 
-/** Control, format and bidirectional characters as `\u{...}`: they could make a line read as something else. */
+/** What does not show, turns text round or shows as a space and is none, as `\u{...}`: a line could read as something else. */
 function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu,
+    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
