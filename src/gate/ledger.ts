@@ -135,7 +135,7 @@ export class Ledger extends DurableObject<Env> {
   open(tools: readonly SeenTool[]): ToolView[] {
     this.#commit(() => {
       const before = this.#openedRelease();
-      this.#pins.replaceAll(tools);
+      for (const changed of this.#pins.replaceAll(tools)) this.#append("tool_repinned", changed);
       if (before === this.#release.release) return;
       const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());
       this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);
