@@ -118,6 +118,22 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...rateLimits,
+    name: "only conversations that began have a file",
+    red: "asking for turns of conversations that nobody began leaves no file, whatever the limits of messages",
+    file: "src/gate/channels/api.ts",
+    find: "(await openLedger(env).hasThread(key)) ?",
+    replace: "(await openLedger(env).hasThread(key)) || key ?",
+  },
+  {
+    ...allowlists,
+    name: "whoever is taken off the list",
+    red: "a turn of whoever is taken off the list goes on no further, and one of whoever stays does",
+    file: "src/gate/channels/still-listed.ts",
+    find: `"api", manifest.groups) === undefined`,
+    replace: `"api", manifest.groups) !== null`,
+  },
+  {
+    ...rateLimits,
     name: "rates survive a restart",
     red: "a gate that is killed and started again gives no burst back",
     file: "src/gate/ledger/rate-store.ts",

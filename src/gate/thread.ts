@@ -7,6 +7,7 @@ import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { isStillListed } from "./channels/still-listed.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
@@ -17,7 +18,7 @@ import { connectMs, ToolServer } from "./tools/mcp.ts";
 import { findNamedTool, toolNames } from "./tools/named.ts";
 import { openWhenBack } from "./tools/reopen.ts";
 import { ToolRunner } from "./tools/run.ts";
-import { giveUp, walkTurn, type Rooms } from "./turn.ts";
+import { dismissTurn, giveUp, walkTurn, type Rooms } from "./turn.ts";
 import { walking } from "./walking.ts";
 
 const maxQueued = 10;
@@ -179,7 +180,8 @@ export class Thread extends DurableObject<Env> {
     if (!pins) return false;
     this.#catalog = openCatalog(this.#release, pins);
     this.#startWalk(turn);
-    await walkTurn(this.#rooms(), turn);
+    const isListed = isStillListed(this.#release, this.#key(), this.#user());
+    await (isListed ? walkTurn : dismissTurn)(this.#rooms(), turn);
     return true;
   }
 
