@@ -245,6 +245,25 @@ test("a freeze that cannot be written stops all three places all the same, and s
   await second.stop();
 });
 
+test("a thaw that cannot be written leaves all three places frozen, and says why", async () => {
+  const state = makeState();
+  const before = await Stand.start(state);
+  await before.deploy("alpha");
+  await before.stop();
+  const db = new DatabaseSync(before.places.registry);
+  db.exec("create trigger full before delete on frozen begin select raise(fail, 'disk is full'); end");
+  db.close();
+  const stand = await Stand.start(state);
+  await freeze(stand, "alpha");
+  const refused = await thaw(stand, "alpha");
+  assert.equal(refused.status, 503);
+  assert.match(problem.parse(refused.body).detail, /could not be thawed .*disk is full.* stays frozen/);
+  assert.deepEqual([await listed(stand, "alpha"), await brokerHas(stand)], [everywhere, ["alpha"]]);
+  assert.equal((await told(stand, "alpha")).at(-1), "freeze");
+  assert.equal(await front(stand, "alpha"), 503);
+  await stand.stop();
+});
+
 test("a freeze that comes while a deploy is under way holds for the release that it brings", async () => {
   const stand = await Stand.start(makeState());
   await stand.deploy("alpha");

@@ -170,13 +170,13 @@ export class Freezer {
       requireLast();
       if (registry.isPinDue(name)) await gates.get(name)?.pin();
       requireLast();
+      registry.thaw(name, by);
     } catch (error) {
       const isFrozen = this.isFrozen(name);
       await this.#apply(name);
       const end = isFrozen ? "it stays frozen" : "it was not frozen";
       return `${name} could not be thawed (${describe(error)}): ${end}; look at ambit status, and try again or deploy it again`;
     }
-    registry.thaw(name, by);
     markOpen(places, name, true);
     this.#places.delete(name);
     log.event("thawed", { deployment: name, by });
