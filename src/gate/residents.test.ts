@@ -8,8 +8,8 @@ const now = Date.UTC(2026, 0, 1);
 function open() {
   const residents = new Residents();
   const enter = (thread: string, user: string, at = now) => {
-    const has = residents.hasPlace(thread, user, at);
-    if (has) residents.touch(thread, user, at);
+    const has = residents.enter(thread, user, at);
+    if (has) residents.leave(thread, user, at);
     return has;
   };
   return { residents, enter };
@@ -35,6 +35,18 @@ test("a place is free again when nobody has touched its conversation for 20 seco
   assert.equal(enter("more", "more", now + 20_000), true);
   for (let n = 0; n < maxResidents - 2; n++) assert.equal(enter(`new${n}`, `new${n}`, now + 20_000), true);
   assert.equal(enter("over", "over", now + 20_000), false);
+});
+
+test("whoever waits for an answer keeps the place, however long that takes, and a while after", () => {
+  const { residents, enter } = open();
+  for (let n = 0; n < maxResidents; n++) assert.equal(residents.enter(`t${n}`, `user${n}`, now), true);
+  assert.equal(residents.enter("t0", "user0", now), true);
+  const late = now + 60_000;
+  residents.leave("t0", "user0", late);
+  assert.equal(enter("more", "more", late + 20_000), false);
+  residents.leave("t0", "user0", late + 20_000);
+  assert.equal(enter("more", "more", late + 39_999), false);
+  assert.equal(enter("more", "more", late + 40_000), true);
 });
 
 test("asking for a place takes none, and a clock that goes back keeps nobody out", () => {

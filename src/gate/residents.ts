@@ -10,26 +10,47 @@ export const maxResidentsOfUser = 200;
 /** The engine puts away what nobody has touched for 10 to 20 seconds. */
 const keptMs = 20_000;
 
+interface Place {
+  readonly user: string;
+  /** When it was last looked at. */
+  readonly at: number;
+  /** Requests that look at it now: whoever waits for an answer keeps it in memory. */
+  readonly looking: number;
+}
+
 export class Residents {
   /** By thread, whoever was touched longest ago first. */
-  readonly #touched = new Map<string, { readonly at: number; readonly user: string }>();
+  readonly #places = new Map<string, Place>();
 
   /** Whether there is a place for this conversation at `now`, milliseconds since the epoch. */
   hasPlace(thread: string, user: string, now: number): boolean {
-    for (const [key, { at }] of this.#touched) {
+    for (const [key, { at, looking }] of this.#places) {
+      if (looking > 0) continue;
       if (at <= now && now - at < keptMs) break;
-      this.#touched.delete(key);
+      this.#places.delete(key);
     }
-    if (this.#touched.has(thread)) return true;
+    if (this.#places.has(thread)) return true;
     const person = personKey(user);
-    const own = [...this.#touched.values()].filter((one) => one.user === person).length;
-    return this.#touched.size < maxResidents && own < maxResidentsOfUser;
+    const own = [...this.#places.values()].filter((one) => one.user === person).length;
+    return this.#places.size < maxResidents && own < maxResidentsOfUser;
   }
 
-  /** It is in memory from now on. */
-  touch(thread: string, user: string, now: number): void {
-    this.#touched.delete(thread);
-    this.#touched.set(thread, { at: now, user: personKey(user) });
+  /** It is in memory from now on, when there is a place; asked again here, because others may have come in between. */
+  enter(thread: string, user: string, now: number): boolean {
+    if (!this.hasPlace(thread, user, now)) return false;
+    this.#touch(thread, user, now, 1);
+    return true;
+  }
+
+  /** Whoever entered looks at it no longer. */
+  leave(thread: string, user: string, now: number): void {
+    this.#touch(thread, user, now, -1);
+  }
+
+  #touch(thread: string, user: string, now: number, more: number): void {
+    const looking = (this.#places.get(thread)?.looking ?? 0) + more;
+    this.#places.delete(thread);
+    this.#places.set(thread, { at: now, user: personKey(user), looking });
   }
 }
 

@@ -66,13 +66,17 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (unheard) return refusalResponse(unheard, { headers });
   const { text, room, workspace } = message;
   const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
-  const submitted = await lookAt(key, message.user, env).submit({ ...asked, key, text, place });
-  if ("reason" in submitted) return refusalResponse(submitted);
   const wait = preferredWait(request.headers.get("prefer"));
-  const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
+  const taken = await lookAt(key, message.user, env, async (conversation) => {
+    const submitted = await conversation.submit({ ...asked, key, text, place });
+    if ("reason" in submitted) return submitted;
+    return { ...submitted, answer: wait > 0 ? await conversation.answer(submitted.turn, wait) : null };
+  });
+  if ("reason" in taken) return refusalResponse(taken);
+  const { answer } = taken;
   if (answer && answer.state !== "queued" && answer.state !== "running")
     return Response.json({ thread, ...answer }, { headers });
-  return Response.json({ thread, turn: submitted.turn }, { status: 202, headers });
+  return Response.json({ thread, turn: taken.turn }, { status: 202, headers });
 }
 
 /** `Prefer: wait=SECONDS` (RFC 7240, section 4.3): how long the caller would wait for the answer itself, milliseconds. */
@@ -92,14 +96,26 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   }
   const key = threadKey(user, thread);
   if (!residents.hasPlace(key, user, Date.now())) return refusalResponse(tooManyConversations);
-  const answer = (await openLedger(env).hasThread(key)) ? await lookAt(key, user, env).answer(turn, wait) : null;
+  const answer = (await openLedger(env).hasThread(key))
+    ? await lookAt(key, user, env, (conversation) => conversation.answer(turn, wait))
+    : null;
+  if (answer && "reason" in answer) return refusalResponse(answer);
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
 }
 
-/** A conversation that is in memory from now on. */
-function lookAt(key: string, user: string, env: Env): ReturnType<typeof openThread> {
-  residents.touch(key, user, Date.now());
-  return openThread(env, key);
+/** Looks at a conversation, which is in memory meanwhile, if there is a place for it. */
+async function lookAt<T>(
+  key: string,
+  user: string,
+  env: Env,
+  look: (conversation: ReturnType<typeof openThread>) => Promise<T>,
+): Promise<T | Refusal> {
+  if (!residents.enter(key, user, Date.now())) return tooManyConversations;
+  try {
+    return await look(openThread(env, key));
+  } finally {
+    residents.leave(key, user, Date.now());
+  }
 }
 
 /** Unlisted senders are told so once a day, and never reach a thread or the model. */
