@@ -121,8 +121,8 @@ export const mutations: readonly Mutation[] = [
     name: "only conversations that began have a file",
     red: "asking for turns of conversations that nobody began leaves no file, whatever the limits of messages",
     file: "src/gate/channels/api.ts",
-    find: "(await openLedger(env).hasThread(key)) ?",
-    replace: "(await openLedger(env).hasThread(key)) || key ?",
+    find: "(await openLedger(env).hasThread(key))",
+    replace: "((await openLedger(env).hasThread(key)) || key)",
   },
   {
     ...allowlists,
