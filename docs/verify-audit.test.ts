@@ -101,7 +101,7 @@ test("the page's verifier uses nothing but Node's own crypto and file reading, a
   const text = readFileSync(new URL("verify-audit.mjs", import.meta.url), "utf8");
   const imported = [...text.matchAll(/(?:from|import\(?|require\()\s*"([^"]+)"/g)].map(([, name]) => name);
   assert.deepEqual(imported, ["node:crypto", "node:fs", "node:url"]);
-  assert.ok(text.split("\n").length <= 90);
+  assert.ok(text.split("\n").length <= 110);
 });
 
 test("started as a program, through a link too, it says what it found and exits with 0 or 1", () => {

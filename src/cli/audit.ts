@@ -6,6 +6,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { writers } from "../controls/audit/chain.ts";
 import type { Fault } from "../controls/audit/fault.ts";
 import { ExportVerifier, type Report, type Verdict } from "../controls/audit/verify.ts";
+import { printable } from "../controls/manifest/printable.ts";
 import { namePattern } from "../controls/manifest/shapes.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { exportLines, readKey, type AskHost, type Since } from "./audit-export.ts";
@@ -14,6 +15,8 @@ import { askHost } from "./host.ts";
 const usage = "audit export NAME [--since WHEN|ENTRY] [--out FILE] | verify NAME | verify FILE [--key KEY]";
 /** A line may have this many bytes; a longer one is cut here and so found at fault. */
 const maxLineBytes = 8_388_608;
+
+const maxMessage = 1000;
 
 export async function runAudit(args: string[]): Promise<number> {
   const line = readLine(args, usage, { since: "text", out: "text", key: "text" }, [2, 2]);
@@ -127,7 +130,8 @@ function faultView({ kind, place, message }: Fault): object {
 
 function describeFault({ kind, place, message }: Fault): string {
   const entry = place.chain === undefined ? "" : `${place.chain} entry ${place.seq ?? "?"}, `;
-  return `not whole: ${entry}line ${place.line}: ${kind.replaceAll("_", " ")}: ${message}`;
+  // Parts of the message are words of whoever made the file.
+  return printable(`not whole: ${entry}line ${place.line}: ${kind.replaceAll("_", " ")}: ${message}`, maxMessage);
 }
 
 function describe({ deployment, exported, key, chains }: Report, isKeyKnown: boolean): string {
