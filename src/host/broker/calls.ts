@@ -18,6 +18,11 @@ export interface CallAnswer {
 const dayMs = 86_400_000;
 /** Rows are kept this long; a key could be used again after it. */
 const keepRowsMs = 7 * dayMs;
+/**
+ * The row that says up to when rows were forgotten; no deployment has an empty name. Whoever sets the clock ahead has the calls of
+ * today forgotten: when it is back, nothing is known of a key that is not there.
+ */
+const forgotten = "deployment = '' AND call = 'forgotten'";
 /** Bodies are kept this long; after it an answered call has an empty body and its hash. */
 const keepBodiesMs = dayMs;
 
@@ -59,6 +64,8 @@ export class Calls {
   readonly #nextWithBodies: StatementSync;
   readonly #dropBodies: StatementSync;
   readonly #dropRows: StatementSync;
+  readonly #noteForgotten: StatementSync;
+  readonly #findForgotten: StatementSync;
   #isClosed = false;
 
   constructor(database: DatabaseSync, chain: ChainTable, quota: Quota = usualQuota) {
@@ -85,7 +92,13 @@ export class Calls {
       "SELECT deployment FROM forwarded WHERE body IS NOT NULL AND deployment > ? ORDER BY deployment LIMIT 1",
     );
     this.#dropBodies = sql(`UPDATE forwarded SET body = NULL WHERE ${first(`${bodies} AND at < ?`)}`);
-    this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ?")}`);
+    this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ? AND deployment <> ''")}`);
+    this.#noteForgotten = sql(
+      `INSERT INTO forwarded (deployment, call, state, at)
+        SELECT '', 'forgotten', 'burnt', max(at) FROM forwarded WHERE at < ? HAVING max(at) IS NOT NULL
+        ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`,
+    );
+    this.#findForgotten = sql(`SELECT 1 FROM forwarded WHERE ${forgotten} AND at > ?`);
   }
 
   /**
@@ -142,6 +155,7 @@ export class Calls {
   async outcome(deployment: string, call: string): Promise<OutcomeAnswer> {
     await this.#underWay.get(keyOf(deployment, call))?.ended;
     const known = this.#find.get(deployment, call);
+    if (known === undefined && this.#findForgotten.get(Date.now() - keepRowsMs)) return { state: "unknown" };
     if (known === undefined && this.#keptOf(deployment).rows >= this.#quota.rows)
       throw new Error("too many calls are kept");
     const row = known ?? (this.#add(deployment, call, "burnt", "call_given_up", {}) ? { state: "burnt" } : undefined);
@@ -169,6 +183,7 @@ export class Calls {
       name = next;
       await inSteps(() => this.#dropBodies.run(next, now - keepBodiesMs, stepRows));
     }
+    if (!this.#isClosed) this.#noteForgotten.run(now - keepRowsMs);
     await inSteps(() => this.#dropRows.run(now - keepRowsMs, stepRows));
     this.#kept.clear();
   }
