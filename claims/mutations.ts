@@ -159,9 +159,9 @@ export const mutations: readonly Mutation[] = [
   {
     ...rateLimits,
     name: "the share of one user",
-    red: "of one user's turns two are walked at once and the rest wait, while another user's is answered",
+    red: "of one user's turns sixteen are walked at once and the rest wait, while another user's is answered",
     file: "src/gate/walking.ts",
-    find: "export const maxWalking = 2;",
+    find: "export const maxWalking = 16;",
     replace: "export const maxWalking = 2000;",
   },
   {
