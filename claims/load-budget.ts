@@ -13,7 +13,7 @@ import { seededRandom } from "./seeded-random.ts";
 /** US dollars for a million tokens: an answer costs about a cent, so that a budget of dollars is spent within one run. */
 const price = { input: 10, output: 4 };
 /** Requests that this program has under way; the front gives one deployment 200 places. */
-const atOnce = 150;
+const atOnce = 500;
 
 export interface BudgetLoad {
   readonly chats: number;
@@ -53,7 +53,8 @@ export async function loadBudget({ chats, users, kills, seed }: Plan): Promise<B
     await stage.deploy("money", { usd_per_day: budgetUsd }, price);
     const ended: Posted["body"][] = [];
     const chat = async (n: number) => ended.push(await chatOnce(stage, `user${n % users}`, `chat-${n}`));
-    const killing = killNowAndThen(stage, kills, random);
+    const isUnderWay = () => ended.some(({ state }) => state === "done");
+    const killing = killNowAndThen(stage, kills, random, isUnderWay);
     await inParallel(chats, chat);
     await killing;
     const count = (isOne: (body: Posted["body"]) => boolean) => ended.filter(isOne).length;
@@ -109,7 +110,14 @@ async function chatOnce(stage: LimitsStage, user: string, key: string): Promise<
   throw new Error(`${key} was never accepted`);
 }
 
-async function killNowAndThen(stage: LimitsStage, kills: number, random: () => number): Promise<void> {
+/** Kills begin once something was answered: what a kill leaves reserved may be all of a small budget. */
+async function killNowAndThen(
+  stage: LimitsStage,
+  kills: number,
+  random: () => number,
+  isUnderWay: () => boolean,
+): Promise<void> {
+  for (let tries = 0; tries < 500 && !isUnderWay(); tries++) await pause(20);
   for (let n = 0; n < kills; n++) {
     await pause(500 + random() * 1500);
     await stage.killGate("money");
@@ -150,7 +158,7 @@ export async function mintUsers(count: number): Promise<Minted> {
         const key = `minted-${n}`;
         const posted = await stage.post("minted", `minted${n}`, "hello", { key, wait: 0 }).catch(() => undefined);
         if (posted?.status === 202) return accepted++;
-        // The gate has places for 250 conversations at once.
+        // The gate has places for 500 conversations at once.
         await pause(1000);
       }
       return accepted;

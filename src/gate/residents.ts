@@ -5,8 +5,8 @@
 import { personKey } from "../controls/access/people.ts";
 
 /** Conversations in memory at once, and of one user. */
-export const maxResidents = 250;
-export const maxResidentsOfUser = 200;
+export const maxResidents = 500;
+export const maxResidentsOfUser = 350;
 /** The engine puts away what nobody has touched for 10 to 20 seconds. */
 const keptMs = 20_000;
 

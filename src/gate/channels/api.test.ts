@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifestSchema } from "../../controls/manifest/schema.ts";
 import type { Env } from "../env.ts";
-import { maxResidentsOfUser } from "../residents.ts";
+import { maxResidents, maxResidentsOfUser } from "../residents.ts";
 import { answerChannel } from "./api.ts";
 
 const manifest = manifestSchema.parse({
@@ -38,14 +38,16 @@ function openGate() {
 
 test("requests that come at once do not take more places than there are", async () => {
   const { opened, ask, post } = openGate();
-  const names = Array.from({ length: 400 }, (_, n) => `t${n}`);
-  const posted = await Promise.all(names.slice(0, 200).map((name) => post("amy", name)));
+  const names = Array.from({ length: 2 * maxResidentsOfUser }, (_, n) => `t${n}`);
+  const posted = await Promise.all(names.slice(0, maxResidentsOfUser).map((name) => post("amy", name)));
   assert.ok(posted.every((status) => status === 202));
-  const asked = await Promise.all(names.slice(200).map((name) => ask(`/v1/threads/${name}/turns/1?user=amy`)));
-  const more = await Promise.all(names.slice(200).map((name) => post("amy", name)));
+  const asked = await Promise.all(
+    names.slice(maxResidentsOfUser).map((name) => ask(`/v1/threads/${name}/turns/1?user=amy`)),
+  );
+  const more = await Promise.all(names.slice(maxResidentsOfUser).map((name) => post("amy", name)));
   assert.ok([...asked, ...more].every((status) => status === 429));
   assert.equal(opened.size, maxResidentsOfUser);
   const others = await Promise.all(names.map((name) => ask(`/v1/threads/${name}/turns/1?user=bob`)));
-  assert.equal(others.filter((status) => status === 404).length, 50);
-  assert.equal(opened.size, maxResidentsOfUser + 50);
+  assert.equal(others.filter((status) => status === 404).length, maxResidents - maxResidentsOfUser);
+  assert.equal(opened.size, maxResidents);
 });

@@ -47,7 +47,8 @@ export interface GateRow {
   readonly tokenId: string;
 }
 
-const memoryLimit = 256 * 1024 * 1024;
+/** Five hundred conversations at once (0.45 to 0.65 MB each) and a heap of 128 MB. */
+const memoryLimit = 512 * 1024 * 1024;
 /** What Cedar takes on top: 51 MB were measured. */
 const cedarMemory = 64 * 1024 * 1024;
 const processLimit = 128;
