@@ -4,9 +4,12 @@
 import { strict as assert } from "node:assert";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { ChannelClient } from "../src/cli/channel-client.ts";
 import { askControl } from "../src/cli/control.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import { freshState } from "./fresh-state.ts";
+import { HostileModel } from "./hostile-model.ts";
+import { rebuild } from "./hostile-stage.ts";
 import { setNotesServer } from "./notes-stage.ts";
 import { descendants } from "./process-tree.ts";
 import { setSmallStage, type SmallStage } from "./small-stage.ts";
@@ -166,6 +169,50 @@ test("whoever is not listed cannot read a turn, not even with its name", async (
   assert.equal((await read("ida@acme.example")).status, 404);
   for (const user of ["bob", "amy ", "\u0430my"]) assert.equal((await read(user)).status, 403, user);
 });
+
+test("a turn of whoever is taken off the list goes on no further, and one of whoever stays does", async () => {
+  const model = await HostileModel.start();
+  const deploy = async (users: string[]) => {
+    const release = rebuild(small.release, (manifest) => ({
+      ...{ ...manifest, name: "removed", channels: { api: { users } } },
+      agent: { ...manifest.agent, model: { ...manifest.agent.model, base_url: model.url } },
+      egress: {
+        ...manifest.egress,
+        allow_internal: [...manifest.egress.allow_internal, new URL(model.url).host],
+      },
+    }));
+    const { status, body } = await askControl(state.folder, "PUT", "/v1/deployments/removed", { body: { release } });
+    assert.equal(status, 200, JSON.stringify(body));
+    return (body as { token: string }).token;
+  };
+  try {
+    const token = await deploy(["amy", "bob"]);
+    for (const user of ["amy", "bob"]) {
+      model.when(user, () => undefined);
+      const client = new ChannelClient(small.stage.url, "removed", token, user);
+      await client.send(user);
+      for (let tries = 0; tries < 100 && model.requestsOf(user).length === 0; tries++) await pause(50);
+      assert.equal(model.requestsOf(user).length, 1);
+    }
+    await deploy(["bob"]);
+    for (let tries = 0; tries < 200 && model.requestsOf("bob").length === 1; tries++) await pause(50);
+    assert.equal(model.requestsOf("bob").length, 2);
+    for (let tries = 0; tries < 200 && (await closed("removed")).length === 0; tries++) await pause(50);
+    assert.deepEqual(await closed("removed"), [["amy", "sender_not_listed"]]);
+    assert.equal(model.requestsOf("amy").length, 1);
+  } finally {
+    await model.end();
+  }
+});
+
+/** Of each turn that ended: whose it was, and why it ended. */
+async function closed(name: string): Promise<[string, unknown][]> {
+  type Page = { entries: { entry: { event: string; thread?: string; detail: Record<string, unknown> } }[] };
+  const { body } = await askControl(state.folder, "GET", `/v1/deployments/${name}/gate/control/audit?after=0`);
+  return (body as Page).entries
+    .filter(({ entry }) => entry.event === "turn_closed")
+    .map(({ entry }) => [entry.thread?.split(":")[1] ?? "", entry.detail["why"]]);
+}
 
 async function killGate(): Promise<void> {
   const { body } = await askControl(state.folder, "GET", "/v1/status");

@@ -6,10 +6,12 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
+import { hashRelease } from "../src/controls/manifest/hash.ts";
+import type { ApprovalView, Problem, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { node, root } from "../src/cli/child.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
+import { askControl } from "../src/cli/control.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { loadRelease } from "../src/cli/load-release.ts";
@@ -68,6 +70,35 @@ test("an approved call is asked about again, with who approved it", async () => 
   assert.equal(count("by cem"), 0);
   assert.match((await announce("by dora", "dora")).reply, /announce: done/);
   assert.equal(count("by dora"), 1);
+});
+
+test("policy explain names the policy as the rule that decides, with its reason", () => {
+  const file = join(small.stage.erpFile, "args.json");
+  const explain = (text: string) => {
+    writeFileSync(file, JSON.stringify({ text }));
+    const words = ["policy", "explain", "ruled", "note", file, "--user", "amy", "--json", "--state", state.folder];
+    const { stdout } = spawnSync(node, [`${root}src/cli/main.ts`, ...words], { encoding: "utf8" });
+    const { verdict, decidedBy, message } = JSON.parse(stdout) as Record<string, string>;
+    return [verdict, decidedBy, message];
+  };
+  const [verdict, rule, message] = explain("a secret");
+  assert.deepEqual([verdict, rule], ["refuse", "policy"]);
+  assert.match(message ?? "", /forbidden by policy "no-secrets" .*: notes with a secret in them are not for/);
+  assert.equal(explain("plain")[0], "run");
+});
+
+test("a release that names a policy file and brings no policies, or the other way round, is refused", async () => {
+  const { release: whole } = loadRelease(writePolicy(policy));
+  const { release: _hash, ...parts } = whole;
+  const { policy: _file, ...unnamed } = parts.manifest;
+  for (const half of [
+    { ...parts, policy: null },
+    { ...parts, manifest: unnamed },
+  ]) {
+    const body = { release: { ...half, release: hashRelease(half) } };
+    const answer = await askControl(state.folder, "PUT", "/v1/deployments/ruled", { body });
+    assert.deepEqual([answer.status, (answer.body as Problem).field], [422, "release.policy"]);
+  }
 });
 
 /** One word changed in the policy that is deployed; what deploy says then. */

@@ -1,5 +1,7 @@
 // Deployments with limits of their own on one host, between the notes server and a model that reports the usage a test
 // chooses. What was asked of the model, and what it cost, is counted by the model's server, not by Ambit.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
 import { askControl } from "../src/cli/control.ts";
@@ -121,6 +123,21 @@ export class LimitsStage {
     const { body } = await askControl(this.#state.folder, "GET", path);
     const { entries } = body as { entries: { entry: { event: string; detail: Record<string, unknown> } }[] };
     return entries.map(({ entry }) => entry);
+  }
+
+  /** Asks for the first turn of a conversation; returns the status. */
+  async ask(name: string, user: string, thread: string): Promise<number> {
+    const query = `user=${encodeURIComponent(`${user}@acme.example`)}`;
+    const url = `${this.#small.stage.url}/d/${name}/v1/threads/${thread}/turns/1?${query}`;
+    const response = await fetch(url, { headers: { authorization: `Bearer ${this.#tokens.get(name)}` } });
+    await response.arrayBuffer();
+    return response.status;
+  }
+
+  /** How many conversations have a file. */
+  conversations(name: string): number {
+    const files = readdirSync(join(this.#state.folder, "gates", name, "data", `${name}-Thread`));
+    return files.filter((file) => file.endsWith(".sqlite") && file !== "metadata.sqlite").length;
   }
 
   /** Calls that the tool server saw. */

@@ -25,6 +25,7 @@ const allowlists = { control: "allowlists", claim: "claims/allowlists.claim.test
 const workflow = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
 const rateLimits = { control: "rate-limits", claim: "claims/rate-limits.claim.test.ts" } as const;
 const adminAccess = { control: "admin-access", claim: "claims/admin-access.claim.test.ts" } as const;
+const audit = { control: "audit", claim: "claims/audit.claim.test.ts" } as const;
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 const redeploys = { control: "redeploys", claim: "claims/redeploys.claim.test.ts" } as const;
 
@@ -183,6 +184,22 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...rateLimits,
+    name: "only conversations that began have a file",
+    red: "asking for turns of conversations that nobody began leaves no file, whatever the limits of messages",
+    file: "src/gate/channels/api.ts",
+    find: "(await openLedger(env).hasThread(key))",
+    replace: "((await openLedger(env).hasThread(key)) || key)",
+  },
+  {
+    ...allowlists,
+    name: "whoever is taken off the list",
+    red: "a turn of whoever is taken off the list goes on no further, and one of whoever stays does",
+    file: "src/gate/channels/still-listed.ts",
+    find: `"api", manifest.groups) === undefined`,
+    replace: `"api", manifest.groups) !== null`,
+  },
+  {
+    ...rateLimits,
     name: "rates survive a restart",
     red: "a gate that is killed and started again gives no burst back",
     file: "src/gate/ledger/rate-store.ts",
@@ -204,6 +221,14 @@ export const mutations: readonly Mutation[] = [
     file: "src/gate/ledger/budget-store.ts",
     find: "this.#add(day, tokens, microUsd);",
     replace: "this.#add(day, 0, 0);",
+  },
+  {
+    ...rateLimits,
+    name: "the share of one user",
+    red: "of one user's turns sixteen are walked at once and the rest wait, while another user's is answered",
+    file: "src/gate/walking.ts",
+    find: "export const maxWalking = 16;",
+    replace: "export const maxWalking = 2000;",
   },
   {
     ...rateLimits,
@@ -386,8 +411,8 @@ export const mutations: readonly Mutation[] = [
     name: "what is used up outlives the gate",
     red: "a killed gate gives nothing back",
     file: "src/gate/ledger/use-store.ts",
-    find: "create table if not exists uses (",
-    replace: "drop table if exists uses; create table uses (",
+    find: "create table if not exists use_minutes (",
+    replace: "drop table if exists use_minutes; create table use_minutes (",
   },
   {
     ...workflow,
@@ -412,5 +437,77 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/policy/cedar-overlay.ts",
     find: "if (fault) return this.#failed(",
     replace: "if (fault === null) return this.#failed(",
+  },
+  {
+    ...audit,
+    name: "a head covers the head before it",
+    red: "a program that uses nothing of ours finds it whole as well",
+    file: "src/controls/audit/chain.ts",
+    find: "`ambit-chain-v1\\n${previous}\\n${digest}`",
+    replace: "`ambit-chain-v1\\n${digest}`",
+  },
+  {
+    ...audit,
+    name: "the broker signs only what follows from what it signed",
+    red: "on disk, the gate's chain rewritten with right heads: it is named, and the broker signs nothing after it",
+    file: "src/host/broker/sign.ts",
+    find: "if (request.digests.reduce(nextHead, last.head) !== request.head) {",
+    replace: "if (request.digests.reduce(nextHead, last.head) === request.sequence) {",
+  },
+  {
+    ...audit,
+    name: "the broker's memory against a cut end",
+    red: "on disk, the end of the gate's chain cut: the broker remembers more",
+    file: "src/controls/audit/chain-walk.ts",
+    find: "if (signed.sequence > sequence)",
+    replace: "if (signed.sequence > sequence + 1e9)",
+  },
+  {
+    ...audit,
+    name: "the seal of an export is checked",
+    red: "two hundred corruptions of it are refused by both verifiers, and ours says where",
+    file: "src/controls/audit/verify.ts",
+    find: "if (!this.#options.isSigned(seal.key, sealText(signed), signature))",
+    replace: "if (this.#options.isSigned(seal.key, sealText(signed), `${signature} `))",
+  },
+  {
+    ...audit,
+    name: "an entry is checked against its head",
+    red: "on disk, one entry of the gate edited: it is named",
+    file: "src/controls/audit/chain-walk.ts",
+    find: "if (nextHead(this.#standing.head, entryDigest(entry as ChainEntry)) !== head)",
+    replace: "if (nextHead(this.#standing.head, entryDigest(entry as ChainEntry)) === seq)",
+  },
+  {
+    ...audit,
+    name: "a decision is on the admin chain before the gate hears of it",
+    red: "the admin's chain tells decision_passed_on",
+    file: "src/host/supervisor/gate-pass.ts",
+    find: "if (act !== null) audit.append(",
+    replace: "if (act?.event === undefined && act !== null) audit.append(",
+  },
+  {
+    ...audit,
+    name: "a forwarded call is on the broker's chain",
+    red: "the broker's chain tells call_forwarded",
+    file: "src/host/broker/calls.ts",
+    find: "if (changes > 0) this.#chain.append(",
+    replace: "if (changes > 1) this.#chain.append(",
+  },
+  {
+    ...review,
+    name: "only a few calls of a turn wait",
+    red: "the sixth call of one turn does not wait with the others, and the agent is told to wait",
+    file: "src/controls/approvals/pending.ts",
+    find: "if (ofTurn >= mostHeld.turn)",
+    replace: "if (ofTurn >= mostHeld.turn * 1e9)",
+  },
+  {
+    ...workflow,
+    name: "unsafe combinations",
+    red: "untrusted text, private data and a way out that nobody watches do not pass check together, any two do",
+    file: "src/controls/manifest/lint-combination.ts",
+    find: "if (untrusted.length === 0 || data.length === 0) return [];",
+    replace: "if (untrusted.length >= 0 || data.length === 0) return [];",
   },
 ];

@@ -110,6 +110,32 @@ test("a name of 254 characters is a user, and one of 10 KB is refused and named"
   }
 });
 
+test("asking for turns of conversations that nobody began leaves no file, whatever the limits of messages", async () => {
+  const { body } = await stage.post("soon-again", "hank", "hello");
+  const files = stage.conversations("soon-again");
+  for (let n = 0; n < 20; n++) assert.equal(await stage.ask("soon-again", "hank", `guess${n}`), 404);
+  assert.equal(stage.conversations("soon-again"), files);
+  assert.equal(await stage.ask("soon-again", "hank", body.thread ?? ""), 200);
+});
+
+test("of one user's turns sixteen are walked at once and the rest wait, while another user's is answered", async () => {
+  let [atOnce, most] = [0, 0];
+  stage.model.when("slow", (response, request) => {
+    most = Math.max(most, ++atOnce);
+    setTimeout(() => {
+      atOnce--;
+      sayCost(1, 1)(response, request);
+    }, 1500);
+  });
+  let ended = 0;
+  const flood = Array.from({ length: 24 }, () => stage.post("per-plenty", "hugo", "slow").finally(() => ended++));
+  while (atOnce === 0) await pause(10);
+  assert.equal((await stage.post("per-plenty", "ida", "hello")).body.state, "done");
+  assert.ok(ended < 24, "the other user waited for all of them");
+  for (const { body } of await Promise.all(flood)) assert.equal(body.state, "done");
+  assert.equal(most, 16);
+});
+
 test("a call over the user's limit of calls does not run, and the agent is told", async () => {
   const calls = ["one", "two", "three"].map((text) => ({ name: "note", arguments: JSON.stringify({ text }) }));
   stage.model.when("three notes", wishOnce(calls));

@@ -17,6 +17,8 @@ import type { SmallStage } from "./small-stage.ts";
 
 const state = freshState();
 let small: SmallStage;
+/** Asked first and never decided: its time is over when its test comes. */
+let late: { readonly turn: TurnAnswer; readonly call: ApprovalView };
 
 const outward = "effect: outward, impact: publish, authority: [text]";
 const tools = `{
@@ -28,6 +30,8 @@ approvers: { editors: [editor@acme.example, "*@press.example", amy], board: ["gr
 
 before(async () => {
   small = await setNotesStage(state.folder, "reviewed", undefined, tools, people);
+  const turn = await ask("late");
+  late = { turn, call: await held(turn) };
 });
 
 after(async () => {
@@ -51,6 +55,27 @@ test("an approval is used once: the same decision again is refused and nothing r
   assert.equal((await decide(call, "approve")).status, 409);
   assert.equal((await decide(call, "deny")).status, 409);
   assert.equal(count("twice"), 1);
+});
+
+test("of many decisions in one moment one person's counts once, and the call runs once", async () => {
+  const turn = await ask("moment", "announce");
+  const call = await held(turn);
+  const names = ["cem@acme.example", "CEM@acme.example", "dora@acme.example", "Dora@acme.example"];
+  const answers = await Promise.all([...names, ...names].map((by) => decide(call, "approve", "", by)));
+  assert.equal(answers.filter(({ status }) => status === 200).length, 2);
+  assert.ok(answers.every(({ status }) => status === 200 || status === 409));
+  assert.equal((await end(turn)).state, "done");
+  assert.equal(count("moment"), 1);
+});
+
+test("the sixth call of one turn does not wait with the others, and the agent is told to wait", async () => {
+  const orders = [1, 2, 3, 4, 5, 6].map((n) => `call the tool announce with {"text":"flood ${n}"}`);
+  const turn = await small.stage.client.say(orders.join("\n"));
+  assert.deepEqual([turn.state, turn.held.length], ["waiting", 5]);
+  for (const { callId } of turn.held)
+    assert.equal((await decide(await view(callId), "deny", "", "dora@acme.example")).status, 200);
+  assert.match((await end(turn)).reply, /too_many_held.*5 calls of this turn wait for a person already/);
+  assert.equal(readNotes(small.stage).filter((line) => line.startsWith("flood")).length, 0);
 });
 
 test("an approval of another action than the held one is refused", async () => {
@@ -161,9 +186,6 @@ test("the command line shows who decides, and says in one line with exit code 3 
   assert.match(stranger.stderr, /only people of the role "board" may decide this call/);
   const first = run("approve", call.callId, "--by", "cem@acme.example");
   assert.deepEqual([first.status, /1 of 2 approved .*still waits for others/.test(first.stdout)], [0, true]);
-  const again = run("approve", call.callId, "--by", "Cem@acme.example");
-  assert.deepEqual([again.status, /approved the call already/.test(again.stderr)], [3, true]);
-  assert.match(run("show", call.callId).stdout, /1 of 2 approved \(role board\)\n {4}cem@acme\.example at /);
   assert.equal(run("deny", call.callId, "--by", "dora@acme.example", "--reason", "no").status, 0);
   assert.equal(count("command"), 0);
 });
@@ -182,9 +204,10 @@ test("a decision is not lost when the gate is killed before it could tell the co
 });
 
 test("nobody's decision is a no: an expired call does not run and cannot be approved any more", async () => {
-  const turn = await ask("late");
-  const call = await held(turn);
-  assert.equal((await end(turn)).state, "done");
+  const { turn, call } = late;
+  const ended = await end(turn);
+  assert.equal(ended.state, "done");
+  assert.match(ended.reply, /nobody decided in time, so it did not run; nobody denied it/);
   assert.equal((await view(call.callId)).state, "expired");
   assert.equal((await decide(call, "approve")).status, 409);
   assert.equal(count("late"), 0);

@@ -118,6 +118,17 @@ test("a gate that spins for ever is ended and started again, while its neighbour
   }
 });
 
+test("conversations that nobody goes on with leave the gate's memory", async () => {
+  const open = async () => databasesOf(await engineOf("two"));
+  for (let n = 0; n < 20; n++) await two.stage.client.say(`call the tool note with {"text":"idle ${n}"}`);
+  assert.ok((await open()) >= 20, "each conversation has a database of its own");
+  const limit = AbortSignal.timeout(30_000);
+  while ((await open()) > 3) {
+    assert.ok(!limit.aborted, `${await open()} databases are open after 30 s`);
+    await pause(500);
+  }
+});
+
 test("broker, front and admin restart alone", async () => {
   for (const part of ["broker", "front", "admin"]) {
     const earlier = await partPid(part);
@@ -169,6 +180,18 @@ function commandOf(pid: number): string {
   } catch {
     return "";
   }
+}
+
+/** How many databases of conversations and Ledger a gate has open. */
+function databasesOf(pid: number): number {
+  const files = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return "";
+    }
+  });
+  return new Set(files.filter((file) => /\/[0-9a-f]{64}\.sqlite$/.test(file))).size;
 }
 
 function uidOf(pid: number): number {

@@ -1,49 +1,21 @@
-// The part of claims/workflow.claim.test.ts that is about bounds; imported there, because a control has one claim. A model that asks for as much as it is told to, in as many calls as it takes, gets what
-// the bounds of the deployment file leave, of one turn, of one user and of a day, also after the gate was killed. What
-// happened is read from the tool server's own file, and why from the audit.
+// The part of claims/workflow.claim.test.ts that is about bounds; imported there, because a control has one claim. A model that
+// asks for as much as it is told to, in as many calls as it takes, gets what the bounds of the deployment file leave, of one
+// turn, of one user and of a day, also after the gate was killed. What happened is read from the tool server's own file, and
+// why from the audit.
 import { strict as assert } from "node:assert";
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { node, root } from "../src/cli/child.ts";
 import { askControl } from "../src/cli/control.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import type { ExplainAnswer } from "../src/controls/wire/gate.ts";
-import { freshState } from "./fresh-state.ts";
-import { readPaid, setPayStage } from "./pay-stage.ts";
+import { ambit, audit, order, paying, readPaid, state } from "./pay-stage.ts";
 import { descendants } from "./process-tree.ts";
-import type { SmallStage } from "./small-stage.ts";
-
-const state = freshState();
-
-const pay = "effect: reversible, authority: [cents, currency]";
-const spend = `effect: irreversible, impact: spend, authority: [cents], max: { cents: 10 }, review: { by: finance }`;
-const bounded = {
-  pay: `{ ${pay}, max: { cents: 500 } }`,
-  turn_count: `{ ${pay}, max: { per_turn: 2 } }`,
-  user_count: `{ ${pay}, max: { per_user: 2 } }`,
-  day_count: `{ ${pay}, max: { per_day: 2 } }`,
-  turn_sum: `{ ${pay}, total: { cents: { per_turn: 100 } } }`,
-  user_sum: `{ ${pay}, total: { cents: { per_user: 100 } } }`,
-  day_sum: `{ ${pay}, total: { cents: { per_day: 100 } } }`,
-  sum_after_kill: `{ ${pay}, total: { cents: { per_day: 100 } } }`,
-  strict_sum: `{ ${pay}, total: { cents: { per_day: 100000 } } }`,
-  euros: `{ ${pay}, only: { currency: [EUR] }, max: { cents: 1000000 } }`,
-  explained: `{ ${pay}, total: { cents: { per_day: 100 } } }`,
-  reviewed: `{ ${spend} }`,
-};
-const finance = "approvers: { finance: [fay@acme.example] }";
-
-/** Each is set when the first test asks for it: a run of one test sets only what it needs. */
-const paying = once(() => setPayStage(state.folder, "paying", bounded, { more: finance }));
-const observed = once(() => setBeside("observed", "mode: observe"));
-const unattended = once(() => setBeside("unattended", "unattended: true"));
 
 export async function closeBounds(): Promise<void> {
-  for (const stage of [observed, unattended, paying]) await (await stage.opened())?.stage.stop();
+  await (await paying.opened())?.stage.stop();
   state.remove();
 }
 
@@ -145,75 +117,11 @@ test("policy explain says what would become of a call, with the counts of the ru
   assert.deepEqual(readPaid((await paying.open()).stage, "explained"), ["60 EUR", "40 EUR"]);
 });
 
-test("unattended, what needs a person is refused, and the agent is told that nobody is there", async () => {
-  const turn = await (await unattended.open()).stage.client.say(order("reviewed", { cents: 1 }));
-  assert.deepEqual([turn.state, turn.held], ["done", []]);
-  assert.match(turn.reply, /nobody is there to decide/);
-  assert.deepEqual(readPaid((await unattended.open()).stage, "reviewed"), []);
-});
-
-test("observed, what policy would refuse or hold happens and is written down, and it is never called production", async () => {
-  const turn = await (
-    await observed.open()
-  ).stage.client.say(
-    `${order("reviewed", { cents: 1 })}. ${order("reviewed", { cents: 11 })}. ${order("euros", { cents: 1, currency: "JPY" })}`,
-  );
-  assert.equal(turn.state, "done");
-  assert.deepEqual(readPaid((await observed.open()).stage, "reviewed"), ["1 EUR", "11 EUR"]);
-  assert.deepEqual(readPaid((await observed.open()).stage, "euros"), ["1 JPY"]);
-  const events = (await audit(await observed.open()))
-    .map(({ event }) => event)
-    .filter((event) => event.startsWith("call_would"));
-  assert.deepEqual(events, ["call_would_hold", "call_would_refuse", "call_would_refuse"]);
-  const shown = spawnSync(node, [`${root}src/cli/main.ts`, "ls", "--state", state.folder], { encoding: "utf8" });
-  assert.match(shown.stdout, /^NOT PRODUCTION: observed only observes/m);
-  assert.doesNotMatch(shown.stdout, /NOT PRODUCTION: paying/);
-});
-
-test("observed, a tool that is not named and a fault of the schema are refused all the same", async () => {
-  await (await observed.open()).stage.client.say(`#unknown-tool call the tool delete_all with {}`);
-  await (await observed.open()).stage.client.say(`#unknown-tool call the tool reviewed with {"cents":1,"memo":"x"}`);
-  const refused = (await audit(await observed.open())).filter(({ event }) => event === "call_refused");
-  assert.deepEqual(
-    refused.map(({ detail }) => detail["reason"]),
-    ["unknown_tool", "bad_arguments"],
-  );
-});
-
-function once(open: () => Promise<SmallStage>) {
-  let opening: Promise<SmallStage> | undefined;
-  return { open: () => (opening ??= open()), opened: () => Promise.resolve(opening).catch(() => undefined) };
-}
-
-/** A deployment in another mode on the same host. */
-async function setBeside(name: string, mode: string): Promise<SmallStage> {
-  const { host } = (await paying.open()).stage;
-  const few = { reviewed: bounded.reviewed, euros: bounded.euros };
-  return setPayStage(state.folder, name, few, { host, more: `${mode}\n${finance}` });
-}
-
-function order(tool: string, args: object): string {
-  return `call the tool ${tool} with ${JSON.stringify(args)}`;
-}
-
 /** One message of a user in a new conversation; the model does all of it. */
 async function say(user: string, ...orders: string[]): Promise<void> {
   const { url, token, name } = (await paying.open()).stage;
   const turn = await new ChannelClient(url, name, token, user).say(orders.join(". "));
   assert.equal(turn.state, "done", turn.reply);
-}
-
-type Entry = { event: string; detail: Record<string, unknown> };
-
-/** The whole chain of a deployment, by pages. */
-async function audit({ stage }: SmallStage): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (;;) {
-    const path = `control/audit?after=${entries.length}`;
-    const page = await stage.ask<{ entries: { entry: Entry }[] }>("GET", path);
-    if (page.entries.length === 0) return entries;
-    entries.push(...page.entries.map(({ entry }) => entry));
-  }
 }
 
 /** Reason and field of the last refused call of a tool. */
@@ -227,8 +135,8 @@ async function lastRefusal(tool: string): Promise<unknown[]> {
 async function explain(tool: string, args: object) {
   const file = join((await paying.open()).stage.erpFile, "arguments.json");
   writeFileSync(file, JSON.stringify(args));
-  const words = ["policy", "explain", "paying", tool, file, "--user", "amy", "--json", "--state", state.folder];
-  const { status, stdout } = spawnSync(node, [`${root}src/cli/main.ts`, ...words], { encoding: "utf8" });
+  const words = ["policy", "explain", "paying", tool, file, "--user", "amy", "--json"];
+  const { status, stdout } = ambit(...words);
   const { verdict, reason, field } = JSON.parse(stdout) as ExplainAnswer;
   return { code: status, verdict, reason, field };
 }

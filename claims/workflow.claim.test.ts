@@ -1,4 +1,4 @@
-// Control `workflow`, first form; its bounds are claimed in workflow-bounds.ts. One switch freezes a deployment, in three
+// Control `workflow`, first form; its bounds and modes are claimed in workflow-*.ts. One switch freezes a deployment, in three
 // places of which each is enough alone: so each test opens the other two behind the supervisor's back and asks for
 // everything that a gate, its model or its users could want. And what a policy of the operator forbids does not run.
 import { strict as assert } from "node:assert";
@@ -11,17 +11,19 @@ import { countNotes, lastRefusal, order, setRuledStage } from "./cedar-stage.ts"
 import * as stand from "./freeze-stage.ts";
 import { readNotes } from "./notes-stage.ts";
 import { closeBounds } from "./workflow-bounds.ts";
+import { closeModes } from "./workflow-modes.ts";
 
 const { ambit, name, note, places } = stand;
 
 after(stand.close);
+after(closeModes);
 after(closeBounds);
 
 test("works at all: what is not frozen answers and acts, and does again after a freeze and a thaw", async () => {
   const small = await stand.open();
   assert.equal((await small.stage.client.say(note("before"))).state, "done");
-  assert.equal(ambit("freeze", name, "--reason", "looks odd", "--by", "eve").status, 0);
-  assert.equal(ambit("thaw", name).status, 0);
+  await stand.freeze();
+  await stand.thaw();
   assert.equal((await small.stage.client.say(note("after"))).state, "done");
   assert.deepEqual(readNotes(small.stage), ["before", "after"]);
 });
@@ -33,7 +35,6 @@ test("the command line freezes, says so wherever it shows the deployment, and kn
     frozen.text,
     /FROZEN: switched, by eve at .*: looks odd\n {2}front frozen, broker frozen, Ledger frozen/,
   );
-  assert.match(ambit("freeze", name, "--by", "mallory").text, /by eve at/);
   assert.match(ambit("ls").text, /FROZEN: switched, by eve/);
   assert.match(ambit("status", name).text, /FROZEN: switched, by eve/);
   const chat = ambit("chat", name, "hello", "--token", stage.token, "--user", "amy");
@@ -61,8 +62,8 @@ test("frozen at the broker alone: a gate that ignores the freeze gets nothing ou
   await stand.freeze();
   await stand.tellLedger("thaw", { by: "mallory" });
   writeFileSync(findGatePlaces(places, name).openMark, "");
-  const turn = await small.stage.client.say(note("broker"));
-  assert.equal(turn.reply, "I could not answer: this deployment is frozen; nothing was sent.");
+  const { thread, turn } = await small.stage.client.send(note("broker"));
+  await pause(300);
   assert.equal(await stand.askDoor("POST", small.tools, { "x-ambit-call": "call_00000001.1" }), "frozen");
   assert.equal(await stand.askDoor("POST", small.tools), "frozen");
   assert.equal(await stand.askDoor("POST", "http://model.internal/chat/completions"), "frozen");
@@ -71,7 +72,9 @@ test("frozen at the broker alone: a gate that ignores the freeze gets nothing ou
   assert.notEqual(await stand.askDoor("POST", "http://sign.internal/head"), "frozen");
   assert.equal(readNotes(small.stage).length, before);
   await stand.thaw();
-  assert.equal((await small.stage.client.say(note("broker"))).state, "done");
+  // Its model is asked again, and now the broker lets it.
+  assert.equal((await small.stage.client.follow(thread, turn)).state, "done");
+  assert.equal(readNotes(small.stage).length, before + 1);
 });
 
 test("frozen at the Ledger alone: no message is taken, nobody can approve, and what was held can still be denied", async () => {
@@ -111,6 +114,20 @@ test("frozen at the Ledger alone: a turn that walks stops before its next step a
   await stand.tellLedger("thaw", { by: "ops" });
   assert.equal((await stage.client.follow(queued.thread, queued.turn)).state, "done");
   assert.equal(ran()[1], true);
+});
+
+test("frozen and thawed by the switch: what waited meanwhile is answered, whichever place opens first", async () => {
+  const { stage } = await stand.open();
+  const walking = await stage.client.send(`#429 ${note("first")}`);
+  const queued = await stage.client.send(note("second"), walking.thread);
+  await pause(200);
+  await stand.freeze();
+  await pause(1500);
+  await stand.thaw();
+  // Stopped by the freeze, or slower than it.
+  assert.match((await stage.client.follow(walking.thread, walking.turn)).state, /^(?:failed|done)$/);
+  assert.equal((await stage.client.follow(queued.thread, queued.turn)).state, "done");
+  assert.ok(readNotes(stage).includes("second"));
 });
 
 test("who froze and thawed stands in the chains of the gate, the broker and the operator", async () => {

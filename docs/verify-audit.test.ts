@@ -2,8 +2,12 @@
 // worked example is what both compute.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { judgeBoth } from "../claims/both-verifiers.ts";
 import { corrupt } from "../claims/corruptions.ts";
 import { seededRandom } from "../claims/seeded-random.ts";
@@ -91,6 +95,34 @@ test("one way of writing a signature counts: the same bytes in another base64 ar
   const { ours, theirs } = await judgeBoth(bytes, key);
   assert.ok(!ours.ok && ours.fault.kind === "bad_signature");
   assert.match(theirs ?? "", /not signed/);
+});
+
+test("the page's verifier uses nothing but Node's own crypto and file reading, and is short enough to be read", () => {
+  const text = readFileSync(new URL("verify-audit.mjs", import.meta.url), "utf8");
+  const imported = [...text.matchAll(/(?:from|import\(?|require\()\s*"([^"]+)"/g)].map(([, name]) => name);
+  assert.deepEqual(imported, ["node:crypto", "node:fs", "node:url"]);
+  assert.ok(text.split("\n").length <= 110);
+});
+
+test("started as a program, through a link too, it says what it found and exits with 0 or 1", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-verify-"));
+  try {
+    const [program, link] = [fileURLToPath(new URL("verify-audit.mjs", import.meta.url)), join(folder, "link.mjs")];
+    symlinkSync(program, link);
+    writeFileSync(join(folder, "good"), good);
+    writeFileSync(join(folder, "bad"), good.subarray(1));
+    const run = (path: string, ...args: string[]) => spawnSync(process.execPath, [path, ...args], { encoding: "utf8" });
+    for (const path of [program, link]) {
+      assert.deepEqual(
+        [run(path, join(folder, "good"), key).status, run(path, join(folder, "bad"), key).status],
+        [0, 1],
+      );
+      assert.match(run(path, join(folder, "good")).stdout, /^clerk, .*: whole/);
+      assert.match(run(path).stdout, /^not whole: /);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the page's worked example is what its words give", () => {

@@ -161,7 +161,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/controls/policy", "src/controls/intent", "src/gate/ledger", "src/host"],
     claimTest: "claims/workflow.claim.test.ts",
     state: "first form",
-    note: "Amounts, values, counts and sums are bounded per turn, user and day; unsafe combinations do not deploy; a freeze stops front, broker and Ledger, each alone; intent is missing.",
+    note: "Amounts, values, counts and sums are bounded per turn, user and day; policies in Cedar forbid more; unsafe combinations do not deploy; a freeze stops front, broker and Ledger, each alone; intent is missing.",
   },
   {
     id: "probes",
@@ -184,9 +184,9 @@ export const controls: readonly Control[] = [
   {
     id: "audit",
     claim: "Every decision is in a hash chain outside the agent's reach that can be verified offline.",
-    rooms: ["src/controls/audit", "src/gate/ledger", "src/host/broker"],
-    claimTest: null,
-    state: "first form",
-    note: "The gate's chain, its head signed by the broker, which signs only extensions; merged export is missing.",
+    rooms: ["src/controls/audit", "src/gate/ledger", "src/host/broker", "src/host/front", "src/host/supervisor"],
+    claimTest: "claims/audit.claim.test.ts",
+    state: "enforced",
+    note: "Four chains a deployment, one sealed export. The gate holds its own chain: what the broker has signed of it, within a quarter of a second, it cannot rewrite unseen; what is newer it can.",
   },
 ];

@@ -35,6 +35,17 @@ test("nothing that somebody else wrote makes a line of its own or turns one roun
   assert.equal(renderList("ab", { approvals: [{ ...held, reason: evil }], more: 0 }).split("\n").length, 1);
 });
 
+test("what does not show, or shows as a space and is none, is written out", () => {
+  const hidden = ["\u3164", "\u115f", "\ufe0f", "\u034f", "\u00a0", "\u2003", "\u2800", "\ue000", "\u{e0041}"];
+  for (const char of hidden) {
+    const shown = renderApproval({ ...held, arguments: { iban: `DE${char}89` } });
+    assert.ok(shown.includes(`DE\\u{${char.codePointAt(0)?.toString(16)}}89`), JSON.stringify(char));
+  }
+  for (const plain of ["Müller & Söhne", "株式会社", "شركة"]) {
+    assert.ok(renderApproval({ ...held, arguments: { to: plain } }).includes(`"${plain}"`));
+  }
+});
+
 test("a list says how many did not fit, and that there is nothing when there is nothing", () => {
   assert.match(renderList("ab", { approvals: [held, held], more: 998 }), /\n\.\.\. and 998 more, newer than these$/);
   assert.doesNotMatch(renderList("ab", { approvals: [held], more: 0 }), /more/);

@@ -6,6 +6,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { writers } from "../controls/audit/chain.ts";
 import type { Fault } from "../controls/audit/fault.ts";
 import { ExportVerifier, type Report, type Verdict } from "../controls/audit/verify.ts";
+import { printable } from "../controls/manifest/printable.ts";
 import { namePattern } from "../controls/manifest/shapes.ts";
 import { ExportFault, exportLines, readKey, type AskHost, type Since } from "../host/audit-export.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
@@ -15,6 +16,8 @@ import { askHost } from "./host.ts";
 const usage = "audit export NAME [--since WHEN|ENTRY] [--out FILE] | verify NAME | verify FILE [--key KEY]";
 /** A line may have this many bytes; a longer one is cut here and so found at fault. */
 const maxLineBytes = 8_388_608;
+
+const maxMessage = 1000;
 
 export async function runAudit(args: string[]): Promise<number> {
   const line = readLine(args, usage, { since: "text", out: "text", key: "text" }, [2, 2]);
@@ -27,9 +30,10 @@ export async function runAudit(args: string[]): Promise<number> {
 
 async function runExport(line: Line, name: string): Promise<number> {
   if (!namePattern.test(name)) throw new UsageError(`${name} is no name of a deployment. Usage: ./ambit ${usage}`);
+  const since = readSince(line.text("since"));
   const ask = asker(line);
   const key = await readKey(ask, name);
-  const lines = readLines(ask, name, key, readSince(line.text("since")));
+  const lines = readLines(ask, name, key, since);
   const out = line.text("out");
   const part = out === undefined ? undefined : `${out}.part`;
   const to = part === undefined ? process.stdout : createWriteStream(part, { mode: 0o600 });
@@ -134,14 +138,16 @@ function faultView({ kind, place, message }: Fault): object {
 
 function describeFault({ kind, place, message }: Fault): string {
   const entry = place.chain === undefined ? "" : `${place.chain} entry ${place.seq ?? "?"}, `;
-  return `not whole: ${entry}line ${place.line}: ${kind.replaceAll("_", " ")}: ${message}`;
+  // Parts of the message are words of whoever made the file.
+  return printable(`not whole: ${entry}line ${place.line}: ${kind.replaceAll("_", " ")}: ${message}`, maxMessage);
 }
 
 function describe({ deployment, exported, key, chains }: Report, isKeyKnown: boolean): string {
   const rows = writers.map((writer) => {
     const { from, to, signed } = chains[writer];
     const count = to < from ? "no entries" : `entries ${from} to ${to}`;
-    const tail = signed < to ? `; ${to - signed} at the end not signed yet: they could be cut unseen` : "";
+    const open = to - Math.max(signed, from - 1);
+    const tail = open > 0 ? `; ${open} at the end not signed yet: they could be cut unseen` : "";
     return `  ${writer.padEnd(7)} ${count}${tail}`;
   });
   const known = isKeyKnown

@@ -13,7 +13,10 @@ export function renderAuthority(name: string, { from, grew, shrank, changed }: A
   return [head, ...(lines.length > 0 ? lines : ["  nothing that it may do changes"])].join("\n");
 }
 
-/** Control, format and bidirectional characters as `\u{...}`. */
+/** What does not show, turns text round or shows as a space and is none, as `\u{...}`: a line could read as something else. */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu,
+    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }

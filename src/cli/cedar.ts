@@ -1,12 +1,9 @@
 // Control `workflow`: the policy file of a release, checked before any host sees it. The servers are not asked here, so what
 // type their arguments have is not known yet: a gate checks that with the pinned schemas, and its word counts.
 import * as api from "@cedar-policy/cedar-wasm/nodejs";
-import type { Manifest } from "../controls/manifest/schema.ts";
 import type { Release } from "../controls/manifest/release.ts";
-import { openCedarOverlay } from "../controls/policy/cedar-overlay.ts";
 import { checkPolicies, describeFinding, parsePolicies, policyFile } from "../controls/policy/cedar-policies.ts";
-import { listTools, type SchemaOf } from "../controls/policy/cedar-schema.ts";
-import type { Overlay } from "../controls/policy/overlay.ts";
+import { listTools } from "../controls/policy/cedar-schema.ts";
 import { CommandError } from "./arguments.ts";
 
 /** Lines to print about the policies of a release. Throws CommandError with one line for each fault. */
@@ -28,11 +25,4 @@ export function checkPolicyFile({ manifest, policy }: Release): string[] {
     ...warnings.map((line) => `warning: ${line}`),
     `${policyFile(manifest)}: ${count} ${count === 1 ? "policy fits" : "policies fit"} this file; the types of arguments are checked by deploy, which asks the servers`,
   ];
-}
-
-/** An overlay in this process, for a measurement; `id` is one that no other overlay of it has. */
-export function openPolicyOverlay(id: string, manifest: Manifest, text: string, schemaOf: SchemaOf): Overlay {
-  const policies = parsePolicies(api, text);
-  if (!Array.isArray(policies)) throw new Error(policies.message);
-  return openCedarOverlay({ api, id, manifest, policies, tools: listTools(manifest, schemaOf) });
 }

@@ -14,6 +14,8 @@ export async function runFreeze(args: string[]): Promise<number> {
   if (line.has("json")) console.log(JSON.stringify(answer));
   else if (answer.frozen)
     console.log(`${red(describeFreeze(answer.name, answer.frozen))}\n  ${describePlaces(answer.places)}`);
+  if (!line.has("json") && Object.values(answer.places).includes("not reached yet"))
+    console.log("What was not reached yet is told again until it was.");
   // The gate is the one that may be hostile; without it nothing leaves and nothing comes in all the same.
   const { front, broker } = answer.places;
   return front === "frozen" && broker === "frozen" ? 0 : 1;

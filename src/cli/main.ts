@@ -1,5 +1,6 @@
 // The command line: one verb, one file. Prints one clear line for whatever goes wrong and exits with the code that the
 // verb's failure means: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 waiting for a person.
+import { printable } from "../controls/manifest/printable.ts";
 import { CommandError, UsageError } from "./arguments.ts";
 
 interface Verb {
@@ -96,7 +97,8 @@ async function main(): Promise<number> {
     return await verb.run(args);
   } catch (thrown) {
     if (!(thrown instanceof UsageError) && !(thrown instanceof CommandError)) throw thrown;
-    for (const text of thrown.message.split("\n")) console.error(`ambit: ${text}`);
+    // A gate that was taken over chooses some of these words.
+    for (const text of thrown.message.split("\n")) console.error(`ambit: ${printable(text, 10_000)}`);
     return thrown instanceof CommandError ? thrown.code : 2;
   }
 }

@@ -69,6 +69,14 @@ test("each rule is printed, the one that decides is marked, and then what would 
   assert.match(observed.at(-1) ?? "", /^enforced, it would be refused \(limit_reached, n\)/);
 });
 
+test("what a tool server put into its schema turns no line round and makes none of its own", () => {
+  const evil = 'argument "to": must be one of "\u009b2J\u202e\u200b\nambit: would run"';
+  const refused = { verdict: "refuse", reason: "bad_arguments", field: evil, message: evil } as const;
+  const rules = [{ rule: "schema", outcome: "refuse", field: evil, message: evil } as const];
+  const lines = renderExplanation("pay", { ...answer, ...refused, rules, decidedBy: "schema" });
+  assert.doesNotMatch(lines.join(""), /[\p{Cc}\p{Cf}]/u);
+});
+
 test("red is for terminals that show it", () => {
   const before = { ...process.env };
   delete process.env["NO_COLOR"];

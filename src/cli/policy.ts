@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { JsonObject } from "../boundary.ts";
+import { printable } from "../controls/manifest/printable.ts";
 import { findJsonFault } from "../controls/policy/json-bounds.ts";
 import { explainAnswer, type ExplainAnswer } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
@@ -71,7 +72,8 @@ export function renderExplanation(tool: string, answer: ExplainAnswer): string[]
   });
   const by = answer.rules.some(({ rule }) => rule === answer.decidedBy) ? answer.decidedBy : "none objects";
   const enforced = answer.enforced ? [`enforced, it ${fate(answer, answer.enforced)}`] : [];
-  return [...rows, `${tool} ${fate(answer, answer)} (rule: ${by})`, ...enforced];
+  // Messages quote the schema of a tool, which its server wrote.
+  return [...rows, `${tool} ${fate(answer, answer)} (rule: ${by})`, ...enforced].map((line) => printable(line, 2000));
 }
 
 type Fate = Pick<ExplainAnswer, "verdict" | "reason" | "field" | "message">;

@@ -1,5 +1,6 @@
 // `./ambit ls` and `./ambit status [NAME]`: what runs, as measured, and what is weaker than it should be.
 import type { z } from "zod";
+import { printable } from "../controls/manifest/printable.ts";
 import type { DeploymentList, HostStatus } from "../controls/wire/control.ts";
 import type { gateStatus } from "../controls/wire/gate.ts";
 import { readLine } from "./arguments.ts";
@@ -53,13 +54,19 @@ async function gate(line: ReturnType<typeof readLine>, name: string): Promise<nu
     console.log(JSON.stringify(status));
     return 0;
   }
-  console.log(
-    `${name} serves release ${status.release.slice(0, 12)}; ${status.held} calls wait; ${status.entries} audit entries`,
-  );
+  const { release, held, entries } = status;
+  say(`${name} serves release ${release.slice(0, 12)}; ${held} calls wait; ${entries} audit entries`);
   if (status.mode === "observe") console.log(red(observeWarning(name)));
+  if (status.frozen && !frozen)
+    console.log(red(printable(`its Ledger alone is frozen, by ${status.frozen.by}: ./ambit thaw ${name}`, 400)));
   if (status.unattended) console.log("  unattended: what would wait for a person is refused");
-  for (const { server, tool, state } of status.tools) console.log(`  ${server}.${tool}  ${state}`);
+  for (const { server, tool, state } of status.tools) say(`  ${server}.${tool}  ${state}`);
   return 0;
+}
+
+/** The gate's own words: one that was taken over would like to write on an operator's terminal. */
+function say(text: string): void {
+  console.log(printable(text, 400));
 }
 
 function listDeployments(line: ReturnType<typeof readLine>): Promise<DeploymentList> {

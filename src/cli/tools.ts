@@ -1,4 +1,5 @@
 // `./ambit tools`: the pinned tools of a deployment; a changed definition is used again only after it was accepted.
+import { printable } from "../controls/manifest/printable.ts";
 import type { ToolView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
 import { askHost, gatePath } from "./host.ts";
@@ -15,7 +16,10 @@ export async function runTools(args: string[]): Promise<number> {
     else
       for (const row of tools)
         console.log(
-          `${row.server}.${row.tool}  ${row.state}  ${row.hash.slice(0, 12)}  ${row.seen?.slice(0, 12) ?? ""}`,
+          printable(
+            `${row.server}.${row.tool}  ${row.state}  ${row.hash.slice(0, 12)}  ${row.seen?.slice(0, 12) ?? ""}`,
+            400,
+          ),
         );
     return 0;
   }

@@ -24,8 +24,12 @@ export async function beat(env: Env, now: number): Promise<void> {
   await Promise.allSettled([openLedger(env).resume(), goOn(env)]);
 }
 
-/** Has threads with something left to do go on now; those beyond the first hundred do by their alarms. */
+/** Has threads with something left to do go on now, a hundred at a time; who was asked is asked again last. */
 export async function goOn(env: Env): Promise<void> {
   const threads = [...unfinished].slice(0, atOnce);
+  for (const thread of threads) {
+    unfinished.delete(thread);
+    unfinished.add(thread);
+  }
   await Promise.allSettled(threads.map((thread) => openThread(env, thread).resume(thread)));
 }

@@ -97,7 +97,16 @@ export class Ledger extends DurableObject<Env> {
 
   /** Room 3: whether a message may come in. Its thread takes it only after this allowed it. */
   admitMessage(request: MessageRequest): MessageAnswer {
-    return this.#commit(() => this.#limits.messages.admit(request, Date.now()));
+    return this.#commit(() => {
+      const answer = this.#limits.messages.admit(request, Date.now());
+      if (answer.refusal === null) this.#chain.noteThread(request.thread);
+      return answer;
+    });
+  }
+
+  /** Whether a message of this conversation ever came in. To ask a thread itself would make it, with a file. */
+  hasThread(thread: string): boolean {
+    return this.#chain.hasThread(thread);
   }
 
   /** Reserves what one attempt to ask the model may cost; settled by what the thread reports of it. */
@@ -126,7 +135,7 @@ export class Ledger extends DurableObject<Env> {
   open(tools: readonly SeenTool[]): { tools: ToolView[]; voided: number } {
     const ended = this.#commit(() => {
       const before = this.#openedRelease();
-      this.#pins.replaceAll(tools);
+      for (const changed of this.#pins.replaceAll(tools)) this.#append("tool_repinned", changed);
       if (before === this.#release.release) return 0;
       const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());
       this.ctx.storage.sql.exec("insert or replace into meta values ('release', ?)", this.#release.release);

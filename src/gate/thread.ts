@@ -7,19 +7,21 @@ import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { isStillListed } from "./channels/still-listed.ts";
 import { drain } from "./drain.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
 import { endReplaced } from "./replaced.ts";
-import { keyReused, maxQueued, tooManyQueued, tooManyWaiting } from "./too-many.ts";
+import { atMost } from "./time-limit.ts";
+import { keyReused, maxQueued, tooManyQueued } from "./too-many.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
 import { connectMs, ToolServer } from "./tools/mcp.ts";
 import { findNamedTool, toolNames } from "./tools/named.ts";
 import { openWhenBack } from "./tools/reopen.ts";
 import { ToolRunner } from "./tools/run.ts";
-import { giveUp, walkTurn, type Rooms } from "./turn.ts";
+import { dismissTurn, giveUp, walkTurn, type Rooms } from "./turn.ts";
 import { walking } from "./walking.ts";
 
 /** How soon after a kill a turn goes on, milliseconds. */
@@ -71,7 +73,6 @@ export class Thread extends DurableObject<Env> {
     const before = message.idempotency === null ? undefined : this.#journal.turnByKey(message.idempotency);
     if (before) return before.textHash === textHash ? { turn: before.turn } : keyReused;
     if (this.#journal.queuedTurns() >= maxQueued) return tooManyQueued;
-    if (this.#journal.queuedTurns() === 0 && walking.isCrowded(message.user)) return tooManyWaiting;
     const turn = this.#commit(() => {
       this.#journal.setMeta("key", message.key);
       this.#journal.setMeta("user", message.user);
@@ -106,8 +107,7 @@ export class Thread extends DurableObject<Env> {
         }));
         return { turn, state: row.state, reply: row.reply, held: shown };
       }
-      const late = new Promise((resolve) => setTimeout(resolve, left));
-      await Promise.race([this.#changed.promise, drain.closing, late]);
+      await atMost(left, Promise.race([this.#changed.promise, drain.closing]));
     }
   }
 
@@ -148,7 +148,7 @@ export class Thread extends DurableObject<Env> {
       do {
         for (let turn = this.#journal.nextTurn(); turn !== undefined; turn = this.#journal.nextTurn()) {
           const next = turn;
-          if (!(await walking.run(this.#user(), () => this.#walk(next)))) return this.#rest();
+          if (!(await walking.run(this.#user(), this.#key(), () => this.#walk(next)))) return this.#rest();
           this.#announce();
         }
         await this.#flush();
@@ -184,7 +184,9 @@ export class Thread extends DurableObject<Env> {
     if (!pins || drain.isOn) return this.#waitFor(frozen ? frozenPauseMs : releasePauseMs);
     this.#catalog = openCatalog(this.#release, pins);
     const { release } = this.#release;
-    const walk = this.#journal.walkedBy(turn, release) === release ? walkTurn : endReplaced;
+    const isListed = isStillListed(this.#release, this.#key(), this.#user());
+    const walkOwn = isListed ? walkTurn : dismissTurn;
+    const walk = this.#journal.walkedBy(turn, release) === release ? walkOwn : endReplaced;
     this.#startWalk(turn);
     await drain.walk(() => walk(this.#rooms(), turn));
     return true;

@@ -7,7 +7,7 @@ import { openSqlStorage } from "./fixtures/sql-storage.js";
 import { Journal } from "./journal.ts";
 import type { AdmitAnswer, AdmitRequest } from "./ledger/admission.ts";
 import type { AdmittedCall, Outcome } from "./tools/run.ts";
-import { giveUp, walkTurn, type Rooms } from "./turn.ts";
+import { dismissTurn, giveUp, walkTurn, type Rooms } from "./turn.ts";
 
 const minute = 60_000;
 const leased: AdmitAnswer = { state: "leased", lease: "l", server: "erp", tool: "act", arguments: {} };
@@ -185,4 +185,22 @@ test("a call that was under way at the freeze is asked after and its end written
   await walkTurn(rooms, 1);
   assert.deepEqual([journal.call("call_1")?.reason, journal.turn(1)?.state], ["done", "failed"]);
   assert.deepEqual(events(), ["call_done", "turn_closed"]);
+});
+
+test("a turn that is dismissed learns what was sent, runs nothing more and asks no model", async () => {
+  const { rooms, journal, ran, events } = openTurn();
+  journal.addStep(1, 2, "", 1, [
+    { callId: "call_2", name: "act", arguments: "{}" },
+    { callId: "call_3", name: "act", arguments: "{}" },
+  ]);
+  journal.execute({ callId: "call_1", attempt: 1, started: 1 }, "erp", "act", {});
+  journal.hold("call_2", "impact", "later");
+  await dismissTurn(rooms, 1);
+  assert.deepEqual(
+    ["call_1", "call_2", "call_3"].map((callId) => journal.call(callId)?.reason),
+    ["done", "failed", "failed"],
+  );
+  assert.deepEqual([ran, journal.turn(1)?.state], [[], "failed"]);
+  assert.match(journal.turn(1)?.reply ?? "", /not listed any more/);
+  assert.deepEqual(events(), ["call_done", "call_failed", "call_failed", "turn_closed"]);
 });

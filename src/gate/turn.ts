@@ -74,6 +74,16 @@ export function giveUp(rooms: Rooms, number: number): void {
   if (open.length === 0) endTurn(rooms, currentTurn(rooms, number), "failed", `I stopped: ${why}.`, "gave_up");
 }
 
+/** Ends a turn whose user was taken off the list: what was sent ends as it ends, and nothing else moves. */
+export async function dismissTurn(rooms: Rooms, number: number): Promise<void> {
+  const sent = rooms.journal.openCalls(number).filter(({ state }) => state === "executing");
+  for (const call of sent) await recover(rooms, call);
+  const why = "whoever asked is not listed any more";
+  for (const call of rooms.journal.openCalls(number))
+    endCall(rooms, call, "failed", `[ambit] the call did not run: ${why}`);
+  endTurn(rooms, currentTurn(rooms, number), "failed", `I stopped: ${why}.`, "sender_not_listed");
+}
+
 /** Room 5: one answer of the model, or the end of the turn. */
 async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promise<void> {
   const { limits } = rooms.release.manifest;

@@ -1,52 +1,95 @@
-// Control `rate-limits`: how many turns of one user walk at once, over all conversations. Whoever opens a thousand
-// conversations takes the share of one user, not the gate: the rest of them wait, first come first served, and when many
-// wait already, no new conversation is taken. In memory on purpose: the slots live in the process that walks, so a crash
-// frees them with the walks, and what was waiting comes back by its alarm and queues again.
+// Control `rate-limits`: the share of one user, over all conversations. Whoever opens a thousand of them takes the share
+// of one user, not the gate: so many walk at once, the rest wait, first come first served, and when many wait already, no
+// new conversation is taken. While somebody else is about, the walks of one user also begin apart: a model that answers at
+// once would else leave the others the work of all of them to wait for. In memory on purpose: the places live in the
+// process that walks, so a crash frees them with the walks, and what was waiting comes back by its alarm and queues again.
 import { personKey } from "../controls/access/people.ts";
 
-/** Turns of one user that walk at once. */
-export const maxWalking = 4;
+/** Turns of one user that walk at once: most of that time a turn waits for its model. */
+export const maxWalking = 16;
+/** How far apart the walks of one user begin while somebody else is about, milliseconds. */
+export const apartMs = 50;
+/** Whoever began a walk so recently is about, milliseconds. */
+const aboutMs = 1000;
 /** Conversations of one user that may wait for that. */
 export const maxWaiting = 32;
 
+/** One walk, or one that will be. */
+interface Place {
+  readonly go: () => void;
+}
+
+/** Conversations of one user, in the order in which they came. */
 interface Line {
-  walking: number;
-  readonly waiting: (() => void)[];
+  readonly walking: Map<string, Place>;
+  readonly waiting: Map<string, Place>;
 }
 
 export class Walking {
   readonly #lines = new Map<string, Line>();
+  /** When the last walk of a user began, or will; whoever began longest ago first. */
+  readonly #began = new Map<string, number>();
 
   /** Whether so many conversations of this user wait that another one would have to wait too long. */
   isCrowded(user: string): boolean {
-    return (this.#lines.get(personKey(user))?.waiting.length ?? 0) >= maxWaiting;
+    return (this.#lines.get(personKey(user))?.waiting.size ?? 0) >= maxWaiting;
   }
 
-  /** Runs `walk` when it is this user's turn. */
-  async run<T>(user: string, walk: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `walk` when it is this user's turn. A conversation walks one turn at a time: when it comes again, the engine has
+   * ended its object in the middle (a commit that failed does that), nobody will give back the place it had, and it
+   * takes that over.
+   */
+  async run<T>(user: string, thread: string, walk: () => Promise<T>): Promise<T> {
     const key = personKey(user);
-    const line = this.#lines.get(key) ?? { walking: 0, waiting: [] };
+    const line = this.#lines.get(key) ?? { walking: new Map<string, Place>(), waiting: new Map<string, Place>() };
     this.#lines.set(key, line);
-    if (line.walking < maxWalking) line.walking++;
-    // Whoever ends hands its place on.
-    else await new Promise<void>((resolve) => line.waiting.push(resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const place: Place = { go: resolve };
+    line.waiting.delete(thread);
+    if (line.walking.has(thread) || line.walking.size < maxWalking) line.walking.set(thread, place);
+    else {
+      line.waiting.set(thread, place);
+      await promise;
+    }
     try {
+      await this.#takeTurns(key);
       return await walk();
     } finally {
-      this.#leave(key, line);
+      if (line.walking.get(thread) === place) this.#leave(key, line, thread);
     }
   }
 
-  /** Users that something is remembered of. */
+  /** Users that walk or wait. */
   get size(): number {
     return this.#lines.size;
   }
 
-  #leave(key: string, line: Line): void {
-    const next = line.waiting.shift();
-    if (next) return next();
-    line.walking--;
-    if (line.walking === 0) this.#lines.delete(key);
+  async #takeTurns(key: string): Promise<void> {
+    const now = Date.now();
+    for (const [user, at] of this.#began) {
+      if (Math.abs(now - at) < aboutMs) break;
+      this.#began.delete(user);
+    }
+    const last = this.#began.get(key) ?? 0;
+    const isAlone = this.#began.size === (this.#began.has(key) ? 1 : 0);
+    const at = isAlone ? now : Math.min(Math.max(now, last + apartMs), now + aboutMs);
+    this.#began.delete(key);
+    this.#began.set(key, at);
+    if (at > now) await new Promise((resolve) => setTimeout(resolve, at - now));
+  }
+
+  /** Whoever ends hands its place on. */
+  #leave(key: string, line: Line, thread: string): void {
+    line.walking.delete(thread);
+    const [next] = line.waiting;
+    if (next) {
+      const [waiting, place] = next;
+      line.waiting.delete(waiting);
+      line.walking.set(waiting, place);
+      place.go();
+    }
+    if (line.walking.size === 0) this.#lines.delete(key);
   }
 }
 

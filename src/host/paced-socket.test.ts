@@ -110,6 +110,16 @@ test("an owner is forgotten with its last connection", async (t) => {
   assert.equal(owners.count, 0);
 });
 
+test("a time limit that is taken back leaves no listener behind", async (t) => {
+  const [ours] = await openPair(t);
+  const paced = new PacedSocket(ours, new Turns());
+  const late = (): void => undefined;
+  paced.setTimeout(1000, late);
+  assert.equal(paced.listenerCount("timeout"), 1);
+  paced.setTimeout(0, late);
+  assert.equal(paced.listenerCount("timeout"), 0);
+});
+
 /** A server whose connections are all of one owner; `onData` is called for each piece of a body. */
 async function openServer(t: TestContext, path: string, onData: () => void): Promise<void> {
   const turns = new Turns();

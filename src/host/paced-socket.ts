@@ -92,7 +92,9 @@ export class PacedSocket extends Duplex {
 
   setTimeout(ms: number, onTimeout?: () => void): this {
     this.#socket.setTimeout(ms);
-    if (onTimeout !== undefined) this.once("timeout", onTimeout);
+    // As `net.Socket` has it: with 0 the listener goes. Node's HTTP client says so after each answer on a kept connection.
+    if (onTimeout !== undefined && ms === 0) this.off("timeout", onTimeout);
+    else if (onTimeout !== undefined) this.once("timeout", onTimeout);
     return this;
   }
 

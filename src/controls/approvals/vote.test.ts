@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifestSchema } from "../manifest/schema.ts";
+import type { ApprovalState } from "../wire/gate.ts";
+import { decideTransition, type ApprovalEvent } from "./machine.ts";
 import { decideVote, deniedWords, requirementOf, tallyVotes, type Requirement, type Tally, type Vote } from "./vote.ts";
 
 const need: Requirement = {
@@ -139,4 +141,49 @@ test("after every row of eight decisions of four people it is approved only when
     edge = [...next.values()];
   }
   assert.deepEqual([...reached].sort(), ["approved 2 of 2", "denied 0 of 2", "denied 1 of 2", "held 1 of 2"]);
+});
+
+/** A held call with its votes, as the Ledger moves it, and how often it ran. */
+interface Held {
+  readonly state: ApprovalState;
+  readonly votes: readonly Vote[];
+  readonly executions: number;
+}
+
+test("after every row of eight votes and events of three people a call ran once at most, and only after two yeses and no no", () => {
+  const people = [fay, "gil@acme.example", "amy@acme.example"];
+  const votes = people.flatMap((by) => [yes(by), no(by)]);
+  const events: readonly ApprovalEvent[] = ["expire", "void", "execute", "succeed", "fail", "lose"];
+  const ended: readonly ApprovalState[] = ["denied", "expired", "voided", "done", "failed", "unknown"];
+  const afterVote = (held: Held, vote: Vote): Held => {
+    const tally = typeof decideTransition(held.state, vote.decision) === "string" && decideVote(need, held.votes, vote);
+    return !tally || "reason" in tally ? held : { ...held, state: tally.state, votes: [...held.votes, vote] };
+  };
+  const afterEvent = (held: Held, event: ApprovalEvent): Held => {
+    const state = decideTransition(held.state, event);
+    if (typeof state !== "string") return held;
+    return { ...held, state, executions: held.executions + (state === "executing" ? 1 : 0) };
+  };
+  const allAfter = (held: Held): Held[] => [
+    ...votes.map((vote) => afterVote(held, vote)),
+    ...events.map((event) => afterEvent(held, event)),
+  ];
+  const seen = new Set<string>();
+  let edge: Held[] = [{ state: "held", votes: [], executions: 0 }];
+  for (let depth = 0; depth < 8; depth++) {
+    const next = new Map<string, Held>();
+    for (const held of edge) {
+      for (const after of allAfter(held)) {
+        if (ended.includes(held.state)) assert.deepEqual(after, held);
+        assert.ok(after.executions <= 1);
+        if (["denied", "expired", "voided"].includes(after.state)) assert.equal(after.executions, 0);
+        if (after.executions > 0) assert.deepEqual(after.votes.map(({ by }) => by).sort(), [fay, "gil@acme.example"]);
+        if (after.executions > 0) assert.ok(after.votes.every(({ decision }) => decision === "approve"));
+        next.set(JSON.stringify(after), after);
+      }
+    }
+    for (const { state } of next.values()) seen.add(state);
+    edge = [...next.values()];
+  }
+  assert.deepEqual([...seen].sort(), ["approved", "executing", "held", ...ended].sort(), "every state was reached");
 });

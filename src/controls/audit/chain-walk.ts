@@ -8,6 +8,8 @@ import type { EntryLine } from "./seal.ts";
 
 export class ChainWalk {
   readonly #writer: Writer;
+  /** Number of the entry before the first one here. */
+  readonly #from: number;
   /** Heads since the last signature, to find the one that the broker remembers. */
   readonly #heads = new Map<number, string>();
   #hasSignature = false;
@@ -15,6 +17,7 @@ export class ChainWalk {
 
   constructor(writer: Writer, start: Standing) {
     this.#writer = writer;
+    this.#from = start.sequence;
     this.#standing = start;
     this.#heads.set(start.sequence, start.head);
   }
@@ -54,6 +57,9 @@ export class ChainWalk {
       throw wrong("changed", sequence, "its end is not the one that was sealed");
     if (signed.sequence > sequence)
       throw wrong("cut", sequence + 1, `the broker signed it up to entry ${signed.sequence}: its end was cut`);
+    // Whoever can ask for a seal could write all of it himself.
+    if (signed.sequence < this.#from)
+      throw wrong("missing", signed.sequence + 1, `it begins after entry ${signed.sequence}, the last that was signed`);
     const [oldest = 0] = this.#heads.keys();
     const own = this.#heads.get(signed.sequence);
     if (own === undefined && oldest > signed.sequence && this.#hasSignature)

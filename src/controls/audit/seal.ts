@@ -3,7 +3,8 @@
 // the broker itself signed last.
 import { z } from "zod";
 import { canonicalJson } from "../manifest/hash.ts";
-import { sealAnswer, signature, standings, type Seal } from "../wire/audit.ts";
+import { namePattern } from "../manifest/shapes.ts";
+import { exportTime, sealAnswer, signature, standings, type Seal } from "../wire/audit.ts";
 import { writers } from "./chain.ts";
 import { chainEntry } from "./entry.ts";
 
@@ -15,8 +16,8 @@ export const headerLine = z.strictObject({
   v: z.literal(1),
   kind: z.literal("header"),
   line,
-  deployment: z.string(),
-  exported: z.string(),
+  deployment: z.string().regex(namePattern),
+  exported: exportTime,
   key: z.string(),
   chains: standings,
 });

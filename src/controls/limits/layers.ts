@@ -82,6 +82,14 @@ export function decideLayers(
   return { allowed: true, charges, tightest: least && standingOf(least.layer, least.remaining, least.fullAfterMs) };
 }
 
+/** Somebody who could not be remembered would not be limited: while all who are remembered are at their limit, nobody new comes in. */
+export function refuseNew(layer: Layer, afterMs: number): LayersDecision {
+  const seconds = Math.ceil(afterMs / 1000);
+  const message = `as many users as are remembered have used up their ${whatOf(layer)}; a new one is possible in ${seconds} s`;
+  const refusal: Refusal = { control: "rate-limits", reason: reasonOf(layer), field: layer.field, message };
+  return { allowed: false, refusal, refused: { layer, remaining: 0, afterMs }, corrections: [] };
+}
+
 /** What is left of a shared limit would tell how much the others use. */
 function standingOf(layer: Layer, remaining: number, afterMs: number): Standing {
   return { layer, remaining: layer.name === "user" ? remaining : null, afterMs };
@@ -93,9 +101,17 @@ function layerOf(name: Layer["name"], limit: keyof Limits, limits: Limits, count
   return [{ name, field: `limits.${limit}`, key: `${limit}\n${counted}`, rate: parseRate(rate) }];
 }
 
-function refusalOf({ layer: { name, field, rate }, afterMs }: Standing): Refusal {
-  const what = field.startsWith("limits.calls") ? "calls" : "messages";
+function refusalOf({ layer, afterMs }: Standing): Refusal {
+  const { name, field, rate } = layer;
   const whose = name === "user" ? "this user" : `this ${name}`;
-  const message = `${whose} has used up its ${what} (${rate.burst} in ${rate.windowSeconds} s); one more is possible in ${Math.ceil(afterMs / 1000)} s`;
-  return { control: "rate-limits", reason: what === "calls" ? "limit_reached" : "too_many_messages", field, message };
+  const message = `${whose} has used up its ${whatOf(layer)} (${rate.burst} in ${rate.windowSeconds} s); one more is possible in ${Math.ceil(afterMs / 1000)} s`;
+  return { control: "rate-limits", reason: reasonOf(layer), field, message };
+}
+
+function whatOf({ field }: Layer): "calls" | "messages" {
+  return field.startsWith("limits.calls") ? "calls" : "messages";
+}
+
+function reasonOf(layer: Layer): string {
+  return whatOf(layer) === "calls" ? "limit_reached" : "too_many_messages";
 }

@@ -75,6 +75,13 @@ test("which tool gives which of the three", () => {
   });
 });
 
+test("observed, no way out is watched, and the file is judged as it will be enforced", () => {
+  const observed = parse({ ...withSend({ review: { by: "ops" } }), mode: "observe" });
+  assert.deepEqual(findCombination(observed).unwatched, ["servers.web.tools.send"]);
+  assert.deepEqual(lintCombination(observed), []);
+  assert.equal(lintCombination(parse({ ...unsafe, mode: "observe" })).length, 1);
+});
+
 test("observe mode is a warning, enforce is none", () => {
   assert.deepEqual(
     lintMode(parse({ mode: "observe" })).map(({ level, field }) => [level, field]),

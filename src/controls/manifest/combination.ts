@@ -35,7 +35,7 @@ export function findCombination(manifest: Manifest): Combination {
       ...tools.filter(({ contract }) => isUntrusted(contract)).map(({ field }) => field),
     ],
     private: [...views.map(({ field }) => field), ...tools.filter(isPrivate).map(({ field }) => field)],
-    unwatched: tools.filter(({ contract }) => isUnwatched(contract)).map(({ field }) => field),
+    unwatched: tools.filter(({ contract }) => isUnwatched(contract, manifest.mode)).map(({ field }) => field),
   };
 }
 
@@ -55,8 +55,10 @@ function isPublic({ credential, url }: Manifest["servers"][string], { egress }: 
   return credential === undefined && !egress.allow_internal.some((listed) => listed.toLowerCase() === place);
 }
 
-function isUnwatched(contract: Contract): boolean {
+function isUnwatched(contract: Contract, mode: Manifest["mode"]): boolean {
   const { effect, impact, review, authority, max, total, only } = contract;
+  // Observing, nobody is asked and no bound holds.
+  if (mode === "observe") return effect === "outward" || effect === "irreversible";
   // Whatever cannot be undone, has an impact or a review waits for a person.
   if (effect !== "outward" || impact !== "none" || review !== undefined) return false;
   const isCounted = ["per_turn", "per_user", "per_day"].some((key) => max[key] !== undefined);

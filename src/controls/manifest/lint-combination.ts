@@ -3,9 +3,9 @@ import { findCombination } from "./combination.ts";
 import type { Finding } from "./lint.ts";
 import type { Manifest } from "./schema.ts";
 
-/** An error for each way out that nobody watches while untrusted text and private data come together. */
+/** An error for each way out that nobody will watch, once this file is enforced, while untrusted text and private data meet. */
 export function lintCombination(manifest: Manifest): Finding[] {
-  const { untrusted, private: data, unwatched } = findCombination(manifest);
+  const { untrusted, private: data, unwatched } = findCombination({ ...manifest, mode: "enforce" });
   if (untrusted.length === 0 || data.length === 0) return [];
   return unwatched.map((field) => ({
     level: "error",

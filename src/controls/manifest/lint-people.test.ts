@@ -107,6 +107,17 @@ test("a list that reaches nobody is an error, whatever stands in it", () => {
   );
 });
 
+test("a role that has too few people besides one who may ask is said, and stops nothing", () => {
+  const found = (role: string[], users: string[]) =>
+    lint({ ...reviewed("finance", 2, finance(...role)), channels: { api: { users } } });
+  const [warning] = found(["fay", "gil@acme.example"], ["*@acme.example"]);
+  assert.deepEqual([warning?.level, warning?.field], ["warning", count]);
+  assert.match(warning?.message ?? "", /^gil@acme\.example may speak and never counts/);
+  assert.deepEqual(found(["fay", "gil@acme.example", "hal"], ["*@acme.example"]), []);
+  assert.deepEqual(found(["fay", "gil@other.example"], ["*@acme.example"]), []);
+  assert.deepEqual(found(["fay", "*@acme.example"], ["fay"]), []);
+});
+
 test("a role that no review is by is said, and stops nothing", () => {
   const found = lint(reviewed("finance", 1, { approvers: { finance: ["fay"], ops: ["gil"] } }));
   assert.deepEqual(

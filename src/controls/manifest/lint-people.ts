@@ -1,7 +1,7 @@
 // Controls `review`, `allowlists`: lists of people that say something else than whoever wrote them believes: a review by a
 // role that nobody has, a second approver who does not exist, a group that stands nowhere. Pure; each finding names the
 // field and the fix.
-import { groupOf, peopleOf, personKey } from "../access/people.ts";
+import { groupOf, isListed, peopleOf, personKey } from "../access/people.ts";
 import type { Finding } from "./lint.ts";
 import type { Contract, Manifest } from "./schema.ts";
 
@@ -44,18 +44,24 @@ function lintMembers(field: string, list: readonly string[], { groups }: Manifes
 
 type Asked = Pick<NonNullable<Contract["review"]>, "by" | "count">;
 
-function lintReview(field: string, review: Asked | undefined, { groups, approvers }: Manifest): Finding[] {
+function lintReview(field: string, review: Asked | undefined, { groups, approvers, channels }: Manifest): Finding[] {
   if (!review) return [];
   const list = Object.hasOwn(approvers, review.by) ? approvers[review.by] : undefined;
   if (!list) {
     return [error(`${field}.by`, `there is no role "${review.by}": add it under approvers, with who may decide`)];
   }
   const people = peopleOf(list, groups);
-  const several = people.some((entry) => entry.startsWith("*@"));
+  if (people.some((entry) => entry.startsWith("*@"))) return [];
   const count = new Set(people.map(personKey)).size;
-  if (several || count >= review.count) return [];
-  const message = `asks ${review.count} people, and approvers.${review.by} has ${count}: nobody could ever approve`;
-  return [error(`${field}.count`, message)];
+  if (count < review.count) {
+    const message = `asks ${review.count} people, and approvers.${review.by} has ${count}: nobody could ever approve`;
+    return [error(`${field}.count`, message)];
+  }
+  const speakers = channels.api?.users ?? [];
+  const own = people.find((person) => isListed(person, speakers, groups));
+  if (count > review.count || own === undefined) return [];
+  const message = `${own} may speak and never counts for a call of their own: then approvers.${review.by} has too few others`;
+  return [{ level: "warning", field: `${field}.count`, message }];
 }
 
 function lintUnused({ approvers, servers, redeploys }: Manifest): Finding[] {

@@ -145,3 +145,33 @@ test("every bound and limit that the file gives is said", () => {
     assert.ok(summary.limits.includes(line), line);
   }
 });
+
+test("who may decide and who may speak are told as people, with groups resolved, and long lists are counted", () => {
+  const many = Array.from({ length: 10 }, (_, n) => `u${n}`);
+  const shown = summarizeAuthority(
+    manifestSchema.parse({
+      ...base,
+      groups: { staff: ["amy", "bob"], many },
+      approvers: { finance: ["fay", "group:staff"], all: ["group:many"] },
+      channels: { api: { users: ["group:staff", "*@acme.example"], rooms: ["C01", "C02"], workspaces: ["T01"] } },
+      servers: {
+        erp: {
+          url: "https://erp.example/mcp",
+          tools: {
+            pay: { effect: "outward", authority: ["to"], review: { by: "finance", count: 2 } },
+            tell: { effect: "outward", authority: ["to"], review: { by: "all" } },
+            ask: { effect: "outward", authority: ["to"], review: { by: "constructor" } },
+          },
+        },
+      },
+    }),
+  );
+  assert.deepEqual(shown.asks, [
+    "erp.pay (outward, impact none): 2 of finance (fay, amy, bob), within 4h",
+    "erp.tell (outward, impact none): 1 of all (u0, u1, u2, u3, u4, u5, u6, u7 and 2 more), within 4h",
+    "erp.ask (outward, impact none): 1 of constructor, within 4h",
+  ]);
+  assert.deepEqual(shown.speakers, [
+    ...["amy", "bob", "*@acme.example", "only from rooms C01, C02", "only from workspaces T01"],
+  ]);
+});

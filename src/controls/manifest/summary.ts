@@ -2,7 +2,11 @@
 // so that an operator and a reviewer see the same lines. Nothing a model or a server says enters here.
 import { findCombination, type Combination } from "./combination.ts";
 import { describeBounds, describeLimits } from "./describe-bounds.ts";
+import { peopleOf } from "../access/people.ts";
 import type { Contract, Manifest, RecordView } from "./schema.ts";
+
+/** Names of one list that one line shows. */
+const mostNames = 8;
 
 export interface AuthoritySummary {
   readonly name: string;
@@ -50,7 +54,7 @@ export function summarizeAuthority(manifest: Manifest): AuthoritySummary {
     mode,
     reads: [...Object.entries(manifest.records).map(describeView), ...tools.flatMap(describeRead)],
     changes: acts.filter((tool) => !waits(tool)).map(describeAct),
-    asks: tools.filter(waits).map(describeReview),
+    asks: tools.filter(waits).map((tool) => describeReview(tool, manifest)),
     never: tools.filter(never).map(({ label }) => `${label}: needs a person, and nobody is there (unattended)`),
     exposes: [
       `model ${manifest.agent.model.name} at ${manifest.agent.model.base_url}`,
@@ -61,7 +65,7 @@ export function summarizeAuthority(manifest: Manifest): AuthoritySummary {
     combination: findCombination(manifest),
     secrets: secretNames(manifest),
     limits: describeLimits(manifest),
-    speakers: manifest.channels.api?.users ?? [],
+    speakers: describeSpeakers(manifest),
   };
 }
 
@@ -82,10 +86,28 @@ function describeAct({ label, contract }: Tool): string {
   return `${label} (${[contract.effect, ...describeBounds(contract)].join(", ")})`;
 }
 
-function describeReview({ label, contract }: Tool): string {
+function describeReview({ label, contract }: Tool, { approvers, groups }: Manifest): string {
   const { impact, effect, review } = contract;
-  const who = review ? `${review.count} of ${review.by}, within ${review.expires}` : "one person, within 4h";
+  const role = review && Object.hasOwn(approvers, review.by) ? approvers[review.by] : undefined;
+  const people = peopleOf(role ?? [], groups);
+  const names = people.length > 0 ? ` (${shortList(people)})` : "";
+  const who = review ? `${review.count} of ${review.by}${names}, within ${review.expires}` : "one person, within 4h";
   return `${label} (${[effect, `impact ${impact}`, ...describeBounds(contract)].join(", ")}): ${who}`;
+}
+
+function describeSpeakers({ channels, groups }: Manifest): string[] {
+  if (!channels.api) return [];
+  const { users, rooms, workspaces } = channels.api;
+  return [
+    ...peopleOf(users, groups),
+    ...(rooms ? [`only from rooms ${shortList(rooms)}`] : []),
+    ...(workspaces ? [`only from workspaces ${shortList(workspaces)}`] : []),
+  ];
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, mostNames).join(", ");
+  return names.length > mostNames ? `${shown} and ${names.length - mostNames} more` : shown;
 }
 
 /** Names of all secrets the file speaks of. */

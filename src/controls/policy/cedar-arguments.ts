@@ -20,11 +20,8 @@ const maxItems = 1000;
 
 /** The arguments that a contract names, as its tool's pinned schema types them, if that is known. */
 export function listArguments(contract: Contract, schema: JsonObject | undefined): CedarArgument[] {
-  const given = [...Object.keys(contract.bind), ...Object.keys(contract.only), ...argumentsOf(contract.max)];
-  const spoken = [...contract.authority, ...contract.payload, ...argumentsOf(contract.total)];
-  // Names that Cedar's JSON takes for something else than a member begin so.
-  const names = [...new Set([...given, ...spoken])].filter((name) => !name.startsWith("__"));
-  return names.flatMap((name) => {
+  const given = givenNames(contract);
+  return namesOf(contract).flatMap((name) => {
     const bound = contract.bind[name];
     const known = schema ? typeOfSchema(schema, name) : undefined;
     const type = known?.type ?? (bound === undefined ? undefined : typeOfValue(bound));
@@ -32,6 +29,18 @@ export function listArguments(contract: Contract, schema: JsonObject | undefined
     const isRequired = given.includes(name) || !known || (known.isRequired && !known.isNullable);
     return [{ name, type, isRequired }];
   });
+}
+
+/** Every argument that a contract names. */
+export function namesOf(contract: Contract): string[] {
+  const spoken = [...contract.authority, ...contract.payload, ...argumentsOf(contract.total)];
+  // Names that Cedar's JSON takes for something else than a member begin so.
+  return [...new Set([...givenNames(contract), ...spoken])].filter((name) => !name.startsWith("__"));
+}
+
+/** Those that no call comes without. */
+function givenNames({ bind, only, max }: Contract): string[] {
+  return [...Object.keys(bind), ...Object.keys(only), ...argumentsOf(max)];
 }
 
 function argumentsOf(bounds: Readonly<Record<string, unknown>>): string[] {

@@ -128,13 +128,38 @@ test("a forbid that fails is not skipped: the call is refused", () => {
 test("texts too long to judge are refused", () => {
   const text = `forbid(principal, action == Action::"mail.send", resource) when { context.args.body like "*secret*" };`;
   const mail = (chars: number) => openOverlay(text).decide(input("mail.send", { to: "a", body: "x".repeat(chars) }));
-  assert.equal(mail(16_000), undefined);
-  assert.match(mail(17_000)?.message ?? "", /too long to judge/);
+  assert.equal(mail(8000), undefined);
+  assert.match(mail(8200)?.message ?? "", /too long to judge/);
 });
 
 test("half a surrogate pair, controls and a name of 10 KB are judged and not thrown over", () => {
   const text = `forbid(${pay}) when { context.user == "x" || context.args.invoice == "y" };`;
   assert.equal(judge(text, { invoice: "a\ud800\0" }, { user: `${"u".repeat(10_000)}\udfff` }), undefined);
+});
+
+/** Each as deep or as long as the bounds of cedar-text.ts let it be. */
+const largest: readonly (readonly [name: string, condition: string])[] = [
+  ["brackets", `${"(".repeat(23)}context.turn_calls < 9${")".repeat(23)}`],
+  ["records", `${"{a:".repeat(22)}1${"}".repeat(22)} != {a: 2} || true`],
+  ["a chain of or", `${"context.turn_calls > 8 || ".repeat(73)}true`],
+  ["a chain of sums", `context.turn_calls${" + 1".repeat(140)} > 9`],
+  ["a chain of ifs", `${"if context.turn_calls > 8 then false else ".repeat(73)}true`],
+  ["all of it", `${"(true && ".repeat(22)}${"context.turn_calls > 8 || ".repeat(50)}true${")".repeat(22)}`],
+];
+
+for (const [name, condition] of largest) {
+  test(`the largest policy that is read is also evaluated: ${name}`, () => {
+    const text = `forbid(principal, action == Action::"mail.send", resource) when { ${condition} };`;
+    const known = input("mail.send", { to: "a", body: "b" });
+    assert.equal(openOverlay(text).decide(known)?.reason, "forbidden_by_policy");
+    assert.equal(openOverlay(`forbid(${pay});`).decide(known), undefined);
+  });
+}
+
+test("500 policies are evaluated", () => {
+  const text = `forbid(${pay}) when { context.args.amount_cents > 5 };\n`.repeat(500);
+  assert.equal(judge(text, { amount_cents: 5 }), undefined);
+  assert.equal(judge(text, { amount_cents: 6 })?.reason, "forbidden_by_policy");
 });
 
 test("a tool that the overlay does not know is refused", () => {

@@ -11,7 +11,7 @@ import { buildSchema, groupsOf, type CedarTool } from "./cedar-schema.ts";
 import type { Overlay, OverlayInput } from "./overlay.ts";
 
 /** Arguments that policies speak of, characters of JSON of one call: matching a `like` takes the product of both lengths. */
-const maxJudgedChars = 16_384;
+const maxJudgedChars = 8192;
 const typeWords: Readonly<Record<string, string>> = {
   ...{
     String: "text",

@@ -67,6 +67,11 @@ const twins: readonly (readonly [fits: string, refused: string, words: string])[
     "policy.cedar:1:1: policy is impossible",
   ],
   [
+    `forbid(${pay}) when { context.args has tags };`,
+    `forbid(${pay}) when { context.args.extra == 5 };`,
+    `policy.cedar:1:69: policies cannot see the argument "extra" of pay_invoice: its schema gives it no single plain type`,
+  ],
+  [
     `forbid(${pay}) when { context.user == "amy" };`,
     `forbid(${pay}) when { context.args == context.args };`,
     "policy.cedar:1:1: takes context or context.args as a whole",
@@ -130,7 +135,12 @@ test("the deepest and longest that is read is also checked", () => {
   assert.deepEqual(findings(text), []);
 });
 
-test("more policies times tools than a health check waits for are refused", () => {
-  const many = Array.from({ length: 100 }, () => untypedTools).flat();
-  assert.match(findings(`forbid(${pay});`.repeat(100), many)[0] ?? "", /too many to check/);
+test("more policies and tools than a health check waits for are refused", () => {
+  const [one] = untypedTools;
+  const many = (count: number) => Array.from({ length: count }, (_, n) => ({ ...one!, tool: `view_${n}` }));
+  const all = "forbid(principal, action, resource);";
+  assert.deepEqual(findings(all, many(1000)), []);
+  assert.match(findings(all, many(1001))[0] ?? "", /36 characters for 1001 tools and views are too much/);
+  assert.deepEqual(findings(all.padEnd(3000), many(1000)), []);
+  assert.match(findings(all.padEnd(3001), many(1000))[0] ?? "", /3001 characters for 1000 tools/);
 });

@@ -5,7 +5,7 @@ import type { Json } from "../../boundary.ts";
 import { printable } from "../manifest/printable.ts";
 import type { Manifest } from "../manifest/schema.ts";
 import type { CedarApi, CedarFault } from "./cedar-api.ts";
-import type { ArgumentType } from "./cedar-arguments.ts";
+import { namesOf, type ArgumentType } from "./cedar-arguments.ts";
 import { buildSchema, type CedarTool } from "./cedar-schema.ts";
 import { charsBefore, placeOf, splitPolicies } from "./cedar-text.ts";
 import { readNames, type PolicyNames } from "./cedar-names.ts";
@@ -29,8 +29,9 @@ export interface PolicyFinding {
   readonly message: string;
 }
 
-/** Policies times tools that are checked: more would keep a gate busy past its health check. */
-const maxChecks = 20_000;
+/** Cedar checks each policy for each tool: a second or two for this many characters times tools, which a health check waits for. */
+const maxWork = 3_000_000;
+const maxTools = 1000;
 /** Where a type is not known, each of these must fail before it counts as a fault. */
 const candidates: readonly ArgumentType[] = ["String", "Long", "Boolean", "decimal", "Set of String", "Set of Long"];
 
@@ -82,8 +83,9 @@ export function checkPolicies(
 ): PolicyFinding[] {
   const policies = parsePolicies(api, text);
   if (!Array.isArray(policies)) return [policies];
-  if (policies.length * tools.length > maxChecks) {
-    return [finding(text, 0, `${policies.length} policies for ${tools.length} tools are too many to check; use fewer`)];
+  if (tools.length > maxTools || text.length * tools.length > maxWork) {
+    const message = `${text.length} characters for ${tools.length} tools and views are too much to check: at most ${maxTools} tools, and ${maxWork} both multiplied`;
+    return [finding(text, 0, message)];
   }
   const isKnown = tools.every((tool) => tool.arguments.every(({ type }) => type !== undefined));
   const runs = (isKnown ? candidates.slice(0, 1) : candidates).map((type) => {
@@ -93,7 +95,10 @@ export function checkPolicies(
   const isIn = (one: PolicyFinding, run: readonly PolicyFinding[]) =>
     run.some(({ line, column, message }) => line === one.line && column === one.column && message === one.message);
   const errors = first.filter((one) => others.every((run) => isIn(one, run)));
-  return [...errors, ...policies.filter(({ isPermit }) => isPermit).map((policy) => uselessPermit(text, policy))];
+  return [
+    ...errors.map((one) => explainMissing(one, tools)),
+    ...policies.filter(({ isPermit }) => isPermit).map((policy) => uselessPermit(text, policy)),
+  ];
 }
 
 function validate(
@@ -109,11 +114,22 @@ function validate(
   const isFaulty = (policyId: string) => validationErrors.some((fault) => fault.policyId === policyId);
   // A warning is a policy that never applies, or a text that reads as another one: both are what somebody wants to hide.
   const warnings = validationWarnings.filter(({ policyId }) => !isFaulty(policyId));
-  const faults = [...validationErrors, ...warnings].flatMap(({ policyId, error }) => {
-    const policy = policies.find(({ key }) => key === policyId);
-    return policy ? [faultAt(text, policy.text, policy.offset, error)] : [];
+  const faults = [...validationErrors, ...warnings].map(({ policyId, error }) => {
+    const { text: own, offset } = policies.find(({ key }) => key === policyId) ?? { text, offset: 0 };
+    return faultAt(text, own, offset, error);
   });
   return faults.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Cedar would guess another argument for one that is there and has no type that it knows. */
+function explainMissing(found: PolicyFinding, tools: readonly CedarTool[]): PolicyFinding {
+  const [, name = ""] = /^attribute `args\.([^`]+)` in context for .* not found/.exec(found.message) ?? [];
+  const tool = tools.find(({ contract, arguments: seen }) => {
+    return namesOf(contract).includes(name) && !seen.some((one) => one.name === name);
+  });
+  if (!tool) return found;
+  const message = `policies cannot see the argument "${name}" of ${tool.tool}: its schema gives it no single plain type`;
+  return { ...found, message };
 }
 
 function uselessPermit(text: string, { offset, text: own }: CedarPolicy): PolicyFinding {

@@ -1,6 +1,6 @@
 // Control `workflow`: the text of `policy.cedar`, cut into policies and measured before Cedar reads it. Cedar's parser and
-// evaluator recurse on nesting and on chains of operators, and its wasm has a stack of 1 MB that nothing guards: 130 brackets
-// or 360 operators in one policy write over its memory. Whoever hands an operator a policy file would like that.
+// evaluator recurse on nesting and on chains of operators, on a stack of 1 MB: 130 brackets or 360 operators in one policy
+// overrun it, and the instance is of no use from then on. Whoever hands an operator a policy file would like that.
 
 /** Measured with the package's 4.13.0: 115 brackets inside one another or a chain of 353 are the first that break it. */
 const most = { chars: 65_536, policies: 500, depth: 24, operators: 150 } as const;

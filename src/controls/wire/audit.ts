@@ -6,6 +6,9 @@ import { chainEntry } from "../audit/entry.ts";
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 export const standing = z.strictObject({ sequence: z.int().min(0), head: hash });
 
+/** When an export was made, UTC, ISO 8601. */
+export const exportTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/);
+
 /** The broker's signature over a head: Ed25519 over `ambit-head-v1\n<chain>\n<sequence>\n<head>`, base64. */
 export const signature = z.strictObject({
   sequence: z.int().min(1),
@@ -44,7 +47,7 @@ export type Standings = z.infer<typeof standings>;
  * export.
  */
 export const sealRequest = z.strictObject({
-  exported: z.string().max(40),
+  exported: exportTime,
   /** SHA-256 of every byte before the seal. */
   hash,
   /** Number of the seal's own line. */

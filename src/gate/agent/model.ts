@@ -132,7 +132,9 @@ function asModelError(thrown: unknown, signal: AbortSignal): ModelError {
   if (known instanceof ModelError) return known;
   if (known) {
     const isUnused = known.word === "refused" || known.word === "unreachable" || known.word === "overloaded";
-    return new ModelError(known.message, known.word !== "refused" && known.word !== "too_large", 0, isUnused);
+    // A thaw opens the Ledger a moment before the broker; whether it is frozen for good, the Ledger says before each attempt.
+    const isPassing = known.reason === "frozen" || (known.word !== "refused" && known.word !== "too_large");
+    return new ModelError(known.message, isPassing, 0, isUnused);
   }
   if (signal.aborted) return new ModelError("the model did not answer in time", true);
   const api = thrown as { statusCode?: number; responseHeaders?: Record<string, string>; message?: string };

@@ -1,6 +1,7 @@
 // Asking a model again is safe, because an answer only becomes a step once it is in the journal; no tool call is ever
 // repeated here. A model's server wants to be waited for without end, or to be asked without end: neither goes past the
 // deadline, whether the attempt honours its signal or not.
+import { withLimit } from "../time-limit.ts";
 import { ModelError } from "./model.ts";
 
 export const maxAttempts = 4;
@@ -14,7 +15,7 @@ export async function askWithRetries<T>(ask: (signal: AbortSignal) => Promise<T>
     const left = deadline - Date.now();
     if (left <= 0) throw new ModelError("the turn ran out of time", false);
     try {
-      return await endWith(AbortSignal.timeout(Math.min(attemptMs, left)), ask);
+      return await withLimit(Math.min(attemptMs, left), (signal) => endWith(signal, ask));
     } catch (thrown) {
       if (!(thrown instanceof ModelError) || !thrown.retry || attempt === maxAttempts) throw thrown;
       const pause = Math.max(thrown.waitMs, firstPauseMs * 2 ** (attempt - 1));

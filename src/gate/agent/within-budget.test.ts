@@ -98,9 +98,21 @@ test("a call that the day does not pay for is not sent", async (context) => {
   }
 });
 
-const door = (word: string) => () =>
-  Response.json({ word, reason: "x", message: "no" }, { status: 502, headers: { [brokerHeader]: word } });
+const door =
+  (word: string, reason = "x") =>
+  () =>
+    Response.json({ word, reason, message: "no" }, { status: 502, headers: { [brokerHeader]: word } });
 const status = (code: number) => () => Response.json({ error: { message: "no" } }, { status: code });
+for (const [reason, isPassing] of [
+  ["frozen", true],
+  ["host_not_allowed", false],
+] as const) {
+  test(`a refusal of the broker, ${reason}, is ${isPassing ? "" : "not "}asked again: a thaw reaches it last`, async (context) => {
+    const { result } = await attempt(context, {}, door("refused", reason));
+    assert.equal((result as ModelError).retry, isPassing);
+  });
+}
+
 const fates: readonly [string, () => Response, boolean][] = [
   ["the broker refused", door("refused"), true],
   ["no byte was sent", door("unreachable"), true],

@@ -7,11 +7,26 @@ import type { Manifest } from "../../controls/manifest/schema.ts";
 import { messageRequest } from "../../controls/wire/gate.ts";
 import { openLedger, openRelease, openThread, type Env } from "../env.ts";
 import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
+import { residents } from "../residents.ts";
+import { maxWaiting, walking } from "../walking.ts";
 
 const channel = "api";
 const turnPath = /^\/v1\/threads\/([A-Za-z0-9_-]{1,64})\/turns\/([1-9][0-9]{0,8})$/;
 const keyPattern = /^[\x21-\x7e]{1,128}$/;
 const longestWaitMs = 30_000;
+/** How long whoever is refused for too many conversations waits for that answer. */
+const crowdedMs = 250;
+
+const tooManyWaiting: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: `${maxWaiting} conversations of this user wait already; wait for an answer first`,
+};
+const tooManyConversations: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: "too many conversations are looked at at once; try again in a few seconds",
+};
 
 /** Answers `/v1/...`; the token was checked. */
 export async function answerChannel(request: Request, url: URL, env: Env): Promise<Response> {
@@ -40,18 +55,28 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (refusal) return refuseMessage(refusal, message, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
+  // Refused from memory and not at once: a flood costs no commit, no conversation and little work.
+  if (walking.isCrowded(message.user)) {
+    await new Promise((resolve) => setTimeout(resolve, crowdedMs));
+    return refusalResponse(tooManyWaiting);
+  }
+  if (!residents.hasPlace(key, message.user, Date.now())) return refusalResponse(tooManyConversations);
   const asked = { channel, user: message.user, idempotency };
   const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
   if (unheard) return refusalResponse(unheard, { headers });
   const { text, room, workspace } = message;
   const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
-  const submitted = await openThread(env, key).submit({ ...asked, key, text, place });
-  if ("reason" in submitted) return refusalResponse(submitted);
   const wait = preferredWait(request.headers.get("prefer"));
-  const answer = wait > 0 ? await openThread(env, key).answer(submitted.turn, wait) : null;
+  const taken = await lookAt(key, message.user, env, async (conversation) => {
+    const submitted = await conversation.submit({ ...asked, key, text, place });
+    if ("reason" in submitted) return submitted;
+    return { ...submitted, answer: wait > 0 ? await conversation.answer(submitted.turn, wait) : null };
+  });
+  if ("reason" in taken) return refusalResponse(taken);
+  const { answer } = taken;
   if (answer && answer.state !== "queued" && answer.state !== "running")
     return Response.json({ thread, ...answer }, { headers });
-  return Response.json({ thread, turn: submitted.turn }, { status: 202, headers });
+  return Response.json({ thread, turn: taken.turn }, { status: 202, headers });
 }
 
 /** `Prefer: wait=SECONDS` (RFC 7240, section 4.3): how long the caller would wait for the answer itself, milliseconds. */
@@ -69,8 +94,28 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   if (!Number.isInteger(wait) || wait < 0 || wait > longestWaitMs) {
     return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
   }
-  const answer = await openThread(env, threadKey(user, thread)).answer(turn, wait);
+  const key = threadKey(user, thread);
+  if (!residents.hasPlace(key, user, Date.now())) return refusalResponse(tooManyConversations);
+  const answer = (await openLedger(env).hasThread(key))
+    ? await lookAt(key, user, env, (conversation) => conversation.answer(turn, wait))
+    : null;
+  if (answer && "reason" in answer) return refusalResponse(answer);
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
+}
+
+/** Looks at a conversation, which is in memory meanwhile, if there is a place for it. */
+async function lookAt<T>(
+  key: string,
+  user: string,
+  env: Env,
+  look: (conversation: ReturnType<typeof openThread>) => Promise<T>,
+): Promise<T | Refusal> {
+  if (!residents.enter(key, user, Date.now())) return tooManyConversations;
+  try {
+    return await look(openThread(env, key));
+  } finally {
+    residents.leave(key, user, Date.now());
+  }
 }
 
 /** Unlisted senders are told so once a day, and never reach a thread or the model. */

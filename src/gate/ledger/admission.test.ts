@@ -1,9 +1,10 @@
 // What one approval is good for: one run of one call with exactly its arguments, until it expires, is voided or is used.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject } from "../../boundary.ts";
+import type { JsonObject, Refusal } from "../../boundary.ts";
 import { manifestSchema } from "../../controls/manifest/schema.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import type { Overlay } from "../../controls/policy/overlay.ts";
 import { openSqlStorage } from "../fixtures/sql-storage.js";
 import { Admission, type AdmitRequest } from "./admission.ts";
 import { CallStore, callTables } from "./call-store.ts";
@@ -34,7 +35,7 @@ function release(id = "0", limits: object = {}): Release {
   return { v: 1, release: id.repeat(64), manifest, instructions: "", policy: null, recordFiles: {} };
 }
 
-function openDesk(limits: object = {}) {
+function openDesk(limits: object = {}, overlay?: Overlay) {
   const sql = openSqlStorage() as unknown as SqlStorage;
   sql.exec(chainTables + callTables + voteTables + pinTables + useTables);
   const [chain, calls, pins] = [new ChainStore(sql, "ab"), new CallStore(sql), new PinStore(sql)];
@@ -43,7 +44,7 @@ function openDesk(limits: object = {}) {
   const review = new Review(chain, calls, votes, release());
   const rates = new Rates(release("0", limits).manifest.limits, new RateStore(sql));
   const desk = (id?: string) =>
-    new Admission({ release: release(id), chain, calls, pins, uses, rates, review, frozen: () => null });
+    new Admission({ release: release(id), chain, calls, pins, uses, rates, review, frozen: () => null, overlay });
   const events = () => chain.read(0, 100).map(({ entry }) => entry.event);
   return { desk: desk(), review, redeployed: desk("1"), calls, pins, events };
 }
@@ -109,10 +110,62 @@ for (const [name, request, word] of beside) {
   });
 }
 
+test("an overlay is asked before a call is held without approvals, and before it runs with those that count", () => {
+  const asked: (readonly string[] | null)[] = [];
+  let refusal: Refusal | undefined;
+  const overlay: Overlay = { decide: ({ approvals }) => (asked.push(approvals), refusal) };
+  const { desk, calls, review } = openDesk({}, overlay);
+  assert.equal(wordOf(desk.admit(ask({ name: "note", callId: "call_00000009" }), 0)), "leased");
+  assert.equal(wordOf(desk.admit(ask(), 0)), "held");
+  // Killed while it waits, it is asked about again as one that waits.
+  assert.equal(wordOf(desk.admit(ask(), 1)), "held");
+  const actionHash = calls.get("call_00000001")?.actionHash ?? "";
+  review.decide("call_00000001", { decision: "approve", actionHash, by: "eve", note: "" }, 2);
+  refusal = { control: "workflow", reason: "forbidden_by_policy", message: "no" };
+  assert.equal(wordOf(desk.admit(ask(), 3)), "forbidden_by_policy");
+  assert.deepEqual(asked, [[], null, null, ["eve"]]);
+  refusal = undefined;
+  assert.equal(wordOf(desk.admit(ask(), 4)), "voided");
+});
+
+test("a call that an overlay forbids is not even held", () => {
+  const overlay: Overlay = { decide: () => ({ control: "workflow", reason: "forbidden_by_policy", message: "no" }) };
+  const { desk, calls } = openDesk({}, overlay);
+  assert.deepEqual([wordOf(desk.admit(ask(), 0)), calls.get("call_00000001")], ["forbidden_by_policy", undefined]);
+});
+
+test("an overlay is told how often its tool ran, although the file bounds none of it", () => {
+  const counts: number[] = [];
+  const overlay: Overlay = { decide: ({ used }) => void counts.push(...Object.values(used.calls)) };
+  const { desk } = openDesk({}, overlay);
+  for (const n of [1, 2]) desk.admit(ask({ name: "note", callId: `call_0000000${n}` }), n);
+  assert.deepEqual(counts, [0, 0, 0, 1, 1, 1]);
+});
+
 test("an approval does not outlive its release", () => {
   const { redeployed, decide } = withHeld();
   decide("approve");
   assert.equal(wordOf(redeployed.admit(ask(), 2)), "arguments_changed");
+});
+
+test("a lease that nobody used does not outlive its release or its tool, and the chain says how it ended", () => {
+  const changes: ((desk: ReturnType<typeof openDesk>) => Admission)[] = [
+    ({ redeployed }) => redeployed,
+    ({ desk, pins }) => {
+      pins.observe("erp", [seen("pay"), seen("note", "b")]);
+      pins.accept("erp", "note", "b".repeat(64));
+      return desk;
+    },
+  ];
+  for (const change of changes) {
+    const opened = openDesk();
+    assert.equal(wordOf(opened.desk.admit(ask({ name: "note" }), 0)), "leased");
+    const other = opened.desk.admit(ask({ name: "note", thread: "api:bob:t" }), 1);
+    assert.deepEqual([wordOf(other), opened.calls.get("call_00000001")?.state], ["executing", "executing"]);
+    assert.equal(wordOf(change(opened).admit(ask({ name: "note" }), 2)), "voided");
+    assert.equal(opened.calls.get("call_00000001")?.state, "failed");
+    assert.deepEqual(opened.events(), ["call_admitted", "call_refused"]);
+  }
 });
 
 test("an approval does not outlive its clock, and not deciding is no", () => {

@@ -88,7 +88,8 @@ export class Admission {
   /** Decides from what the Ledger holds now, and writes nothing. */
   consider(wish: Wish, now: number, row?: CallRow): { decision: Decision; tool: CatalogTool | undefined } {
     const { release, pins, uses, review, frozen, overlay } = this.#desk;
-    const { callId, thread, turn, user, name } = wish;
+    const { callId, thread, turn, name } = wish;
+    const user = row?.user ?? wish.user;
     const tool = openCatalog(release, pins.all()).find((item) => item.name === name);
     const named = findNamedTool(release, name);
     const contract = tool?.contract ?? named?.contract;
@@ -144,6 +145,7 @@ export class Admission {
     }
     if (row.state === "held")
       return { state: "held", reason: row.reason, expires: new Date(row.expires).toISOString() };
+    if (isOutdated(row, action)) return this.#refuse(request, outdated, now, row);
     if (row.state !== "approved") return refusedBecause(row.state, row);
     if (!same) {
       this.#desk.review.end(row, "void", now);
@@ -219,6 +221,19 @@ function leased(lease: string, action: Action): AdmitAnswer {
   return { state: "leased", lease, server: action.server, tool: action.tool, arguments: action.arguments };
 }
 
+/** A thread asks again only for what did not run: a lease that was not used under its own release and tool is over. */
+function isOutdated(row: CallRow, { thread, release, toolHash }: Action): boolean {
+  const { action } = row;
+  const isChanged = action.release !== release || action.toolHash !== toolHash;
+  return row.state === "executing" && row.thread === thread && isChanged;
+}
+
+const outdated: Refusal = {
+  control: "review",
+  reason: "voided",
+  message: "a new release or another definition of the tool came in between, so it did not run",
+};
+
 /** What was decided about it, or became of it, stands. */
 function isOver(row: CallRow): boolean {
   return row.state !== "held" && row.state !== "approved" && row.state !== "executing";
@@ -226,7 +241,7 @@ function isOver(row: CallRow): boolean {
 
 const endedWords: Readonly<Record<string, string>> = {
   expired: "nobody decided in time, so it did not run; nobody denied it",
-  voided: "a new release replaced the one this call was asked under",
+  voided: "a new release or a freeze came in between, so it did not run",
   arguments_changed: "the call is not the one that was approved",
   executing: "this call is already under way with other arguments",
 };

@@ -125,9 +125,10 @@ export class CallStore {
     this.#sql.exec("insert or ignore into wakes values (?, ?, 0)", callId, due);
   }
 
+  /** A few at a time: each starts a walk, and a thousand calls that end in one moment must not start a thousand. */
   dueWakes(now: number): { callId: string; attempts: number }[] {
     const rows = this.#sql
-      .exec("select call_id, attempts from wakes where due <= ? order by due limit 100", now)
+      .exec("select call_id, attempts from wakes where due <= ? order by due limit 10", now)
       .toArray();
     return rows.map((row) => ({ callId: String(row["call_id"]), attempts: Number(row["attempts"]) }));
   }

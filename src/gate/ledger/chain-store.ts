@@ -55,6 +55,15 @@ export class ChainStore implements SignedChain {
     return fresh;
   }
 
+  /** A conversation begins: from now on there is something to ask about. Again is fine and writes nothing. */
+  noteThread(thread: string): void {
+    this.#sql.exec("insert or ignore into reported values (?, 0)", thread);
+  }
+
+  hasThread(thread: string): boolean {
+    return this.#sql.exec("select 1 from reported where thread = ?", thread).toArray().length > 0;
+  }
+
   /** Forgets what was read, after a transaction was rolled back. */
   forget(): void {
     this.#standing = undefined;

@@ -121,3 +121,8 @@ test("observed, what would be refused or held gets its lease, and the chain says
     "call_refused bad_arguments",
   ]);
 });
+
+test("a user whose name is half a character is explained like any other", () => {
+  const { explain } = openDesk();
+  assert.equal(explain("note", { n: 1 }, "amy\ud800").verdict, "run");
+});

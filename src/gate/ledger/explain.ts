@@ -18,7 +18,7 @@ export function explainCall(
   now: number,
 ): ExplainAnswer {
   const name = modelName(tool);
-  const place = { callId: "call_explained", thread: `api:${encodeURIComponent(user)}:explained`, turn: 0, user };
+  const place = { callId: "call_explained", thread: "api:explained", turn: 0, user };
   const { decision } = admission.consider({ ...place, name, arguments: args }, now);
   const { verdict, would, decidedBy, rules } = decision;
   const contract = findNamedTool(release, name)?.contract;

@@ -37,13 +37,18 @@ export class PinStore {
     return this.#sql.exec("select * from pins where server = ? and tool = ?", server, tool).toArray().map(parsePin)[0];
   }
 
-  /** Replaces all pins: only a deploy does this. */
-  replaceAll(tools: readonly SeenTool[]): void {
+  /** Replaces all pins: only a deploy does this. Returns the tools that were pinned to another definition before. */
+  replaceAll(tools: readonly SeenTool[]): { server: string; tool: string; hash: string; before: string }[] {
+    const changed = tools.flatMap(({ server, tool, hash }) => {
+      const before = this.get(server, tool)?.hash ?? hash;
+      return before === hash ? [] : [{ server, tool, hash, before }];
+    });
     this.#sql.exec("delete from pins");
     for (const { server, tool, hash, description, schema } of tools) {
       const query = "insert into pins values (?, ?, ?, ?, ?, 'pinned', null, null, null)";
       this.#sql.exec(query, server, tool, hash, description, JSON.stringify(schema));
     }
+    return changed;
   }
 
   /** Compares what a server says now; returns the tools whose state changed. */

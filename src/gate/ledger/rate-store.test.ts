@@ -45,13 +45,34 @@ test("the documented cap is kept: the table never holds more than 100,000 rows",
   const sql = openSqlStorage() as unknown as SqlStorage;
   const { say, store } = openRates(100_000, { messages_per_user: "3/h" }, sql);
   const fill = `with recursive ids (n) as (select 1 union all select n + 1 from ids where n < 99999)
-    insert into rates select 'k' || n, ${(now + 1_200_000) * 1000} + n, 0 from ids`;
+    insert into rates select 'k' || n, ${(now + 1_200_000) * 1000} + n, 0, ${(now - 1_200_000) * 1000} + n from ids`;
   sql.exec(fill);
   store.forget();
   for (const user of ["amy", "amy", "amy", "bob", "eve"]) assert.equal(say(user), true);
   assert.equal(store.count(), 100_000);
   assert.equal(Number(sql.exec("select count(*) as n from rates").one()["n"]), 100_000);
   assert.equal(say("amy"), false);
+});
+
+test("minted users who use up all they have push out no limited one: the next new one waits for room", () => {
+  const { say, rates } = openRates(5, { messages_per_user: "1/h" });
+  assert.equal(say("amy"), true);
+  for (let n = 0; n < 4; n++) assert.equal(say(`minted${n}`, now + 1 + n), true);
+  const late = rates.takeMessage("api", "minted4", now + 10);
+  assert.deepEqual(late.allowed ? "" : [late.refusal.field, late.refused.afterMs], [
+    "limits.messages_per_user",
+    3_599_990,
+  ]);
+  assert.equal(say("amy", now + 10), false);
+  assert.equal(say("minted4", now + 3_600_000), true);
+});
+
+test("rows of a slow rate do not push out those that limit somebody by a quick one", () => {
+  const { rates, say } = openRates(5, { messages_per_user: "1/min", calls_per_user: "9/day" });
+  assert.equal(say("amy"), true);
+  const call = (n: number) => rates.takeCall({ thread: `api:minted${n}:t`, user: `minted${n}` }, now + n);
+  for (let n = 0; n < 20; n++) assert.equal(call(n), undefined);
+  assert.equal(say("amy", now + 30), false);
 });
 
 test("rows that carry nothing any more go first", () => {

@@ -5,6 +5,7 @@ import {
   callLayers,
   decideLayers,
   messageLayers,
+  refuseNew,
   type Layer,
   type LayersDecision,
 } from "../../controls/limits/layers.ts";
@@ -33,7 +34,9 @@ export class Rates {
   }
 
   #take(layers: readonly Layer[], now: number): LayersDecision {
-    const decision = decideLayers(layers, (layer) => this.#store.tat(layer), now);
+    const decided = decideLayers(layers, (layer) => this.#store.tat(layer), now);
+    const full = decided.allowed ? layers.find((layer) => this.#store.roomAfterMs(layer, now) > 0) : undefined;
+    const decision = full ? refuseNew(full, this.#store.roomAfterMs(full, now)) : decided;
     const kept = decision.allowed ? decision.charges : decision.corrections;
     for (const { layer, tat } of kept) this.#store.keep(layer, tat, now);
     return decision;

@@ -142,6 +142,26 @@ test("the sixth call of a turn and the twenty-first of a user are not held, whoe
   assert.equal(wordOf(admit(id(23), "amy", 23)), "held");
 });
 
+test("a hundred calls that end in one moment wake their conversations a few at a time, the first first", () => {
+  const { admit, calls, review } = openDesk();
+  const id = (n: number) => `call_${String(n).padStart(8, "0")}`;
+  for (let n = 0; n < 100; n++) admit(id(n), `u${n}`, n);
+  assert.equal(
+    review.endAll(() => calls.waiting(50), "void", 1),
+    100,
+  );
+  const told: string[] = [];
+  for (let due = calls.dueWakes(1); due.length > 0; due = calls.dueWakes(1)) {
+    assert.ok(due.length <= 10);
+    for (const { callId } of due) calls.dropWake(callId);
+    told.push(...due.map(({ callId }) => callId));
+  }
+  assert.deepEqual(
+    [...told].sort(),
+    Array.from({ length: 100 }, (_, n) => id(n)),
+  );
+});
+
 test("a thousand held calls of a hundred users are listed as far as they fit, and every question about them uses an index", () => {
   const { sql, admit, calls } = openDesk();
   for (let n = 0; n < 1000; n++)

@@ -4,6 +4,7 @@
 import { signOnward, type HeadAnswer, type HeadRequest } from "../../controls/audit/sign-onward.ts";
 import { doorHosts, signAnswer, signConflict } from "../../controls/wire/door.ts";
 import { fetchThroughDoor } from "../door.ts";
+import { withLimit } from "../time-limit.ts";
 import type { ChainStore } from "./chain-store.ts";
 
 const pauseMs = 250;
@@ -26,23 +27,27 @@ export class HeadSigner {
     this.#waitUntil(this.#signAll());
   }
 
+  /** One at a time: two that sign at once would each find that the broker signed another head. */
   async #signAll(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    this.#scheduled = false;
     try {
+      do await new Promise((resolve) => setTimeout(resolve, pauseMs));
       while (await signOnward(this.#chain, ask));
     } catch (thrown) {
       console.error(
         JSON.stringify({ event: "head_not_signed", message: thrown instanceof Error ? thrown.message : "" }),
       );
+    } finally {
+      this.#scheduled = false;
     }
   }
 }
 
 async function ask(body: HeadRequest): Promise<HeadAnswer> {
-  const init = { method: "POST", body: JSON.stringify(body), signal: AbortSignal.timeout(limitMs) };
-  const response = await fetchThroughDoor(`http://${doorHosts.sign}/head`, init);
-  const answer: unknown = await response.json();
+  const { response, answer } = await withLimit(limitMs, async (signal) => {
+    const init = { method: "POST", body: JSON.stringify(body), signal };
+    const given = await fetchThroughDoor(`http://${doorHosts.sign}/head`, init);
+    return { response: given, answer: (await given.json()) as unknown };
+  });
   if (response.status === 200) return { signed: signAnswer.parse(answer) };
   if (response.status !== 409)
     throw new Error(`sign.internal said ${response.status}: ${JSON.stringify(answer).slice(0, 200)}`);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { JsonObject } from "../../boundary.ts";
 import { fetchThroughDoor } from "../door.ts";
 import type { SeenTool } from "../ledger/pin-store.ts";
+import { withLimit } from "../time-limit.ts";
 import { parseDefinition } from "./definition.ts";
 import { explainFault, statusFault, ToolServerFault } from "./fault.ts";
 
@@ -91,11 +92,12 @@ export class ToolServer {
     if (transport.sessionId !== undefined) headers.set("mcp-session-id", transport.sessionId);
     if (transport.protocolVersion !== undefined) headers.set("mcp-protocol-version", transport.protocolVersion);
     const message = { jsonrpc: "2.0", id: callKey, method: "tools/call", params: { name: tool, arguments: args } };
-    const signal = AbortSignal.timeout(timeoutMs);
-    const init = { method: "POST", headers, body: JSON.stringify(message), signal };
-    const response = await fetchThroughDoor(this.#url, init, callKey);
-    const contentType = response.headers.get("content-type") ?? "";
-    return { status: response.status, contentType, body: await response.text() };
+    return withLimit(timeoutMs, async (signal) => {
+      const init = { method: "POST", headers, body: JSON.stringify(message), signal };
+      const response = await fetchThroughDoor(this.#url, init, callKey);
+      const contentType = response.headers.get("content-type") ?? "";
+      return { status: response.status, contentType, body: await response.text() };
+    });
   }
 
   /** Ends the connection; the next use makes a new one. */

@@ -3,6 +3,7 @@
 // would keep us asking for as long as the broker waits: after our own limit the honest word is `unknown`.
 import { doorHosts, outcomeAnswer, type OutcomeAnswer } from "../../controls/wire/door.ts";
 import { DoorError, fetchThroughDoor } from "../door.ts";
+import { withLimit } from "../time-limit.ts";
 
 /** A broker that restarts is back in this time, milliseconds, and asked for this often. */
 export const restartMs = 15_000;
@@ -15,12 +16,13 @@ export const restartPauseMs = 500;
 export async function askOutcome(callKey: string, waitMs: number): Promise<OutcomeAnswer> {
   const until = Date.now() + restartMs;
   for (;;) {
-    const signal = AbortSignal.timeout(waitMs);
     try {
-      const response = await fetchThroughDoor(`http://${doorHosts.outcome}/${callKey}`, { method: "GET", signal });
-      return outcomeAnswer.parse(await response.json());
+      return await withLimit(waitMs, async (signal) => {
+        const response = await fetchThroughDoor(`http://${doorHosts.outcome}/${callKey}`, { method: "GET", signal });
+        return outcomeAnswer.parse(await response.json());
+      });
     } catch (thrown) {
-      if (signal.aborted) return { state: "unknown" };
+      if (thrown instanceof DOMException && thrown.name === "TimeoutError") return { state: "unknown" };
       if (!(thrown instanceof DoorError) || thrown.word !== "door_closed" || Date.now() > until) throw thrown;
       await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
     }

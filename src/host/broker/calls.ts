@@ -18,6 +18,11 @@ export interface CallAnswer {
 const dayMs = 86_400_000;
 /** Rows are kept this long; a key could be used again after it. */
 const keepRowsMs = 7 * dayMs;
+/**
+ * The row that says up to when rows were forgotten; no deployment has an empty name. Whoever sets the clock ahead has the calls of
+ * today forgotten: when it is back, nothing is known of a key that is not there.
+ */
+const forgotten = "deployment = '' AND call = 'forgotten'";
 /** Bodies are kept this long; after it an answered call has an empty body and its hash. */
 const keepBodiesMs = dayMs;
 
@@ -60,6 +65,8 @@ export class Calls {
   readonly #dropBodies: StatementSync;
   readonly #dropRows: StatementSync;
   readonly #dropAll: StatementSync;
+  readonly #noteForgotten: StatementSync;
+  readonly #findForgotten: StatementSync;
   #isClosed = false;
 
   constructor(database: DatabaseSync, chain: ChainTable, quota: Quota = usualQuota) {
@@ -87,7 +94,13 @@ export class Calls {
     );
     this.#dropBodies = sql(`UPDATE forwarded SET body = NULL WHERE ${first(`${bodies} AND at < ?`)}`);
     this.#dropAll = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE deployment = ?")}`);
-    this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ?")}`);
+    this.#dropRows = sql(`DELETE FROM forwarded WHERE ${first("FROM forwarded WHERE at < ? AND deployment <> ''")}`);
+    this.#noteForgotten = sql(
+      `INSERT INTO forwarded (deployment, call, state, at)
+        SELECT '', 'forgotten', 'burnt', max(at) FROM forwarded WHERE at < ? HAVING max(at) IS NOT NULL
+        ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`,
+    );
+    this.#findForgotten = sql(`SELECT 1 FROM forwarded WHERE ${forgotten} AND at > ?`);
   }
 
   /**
@@ -144,6 +157,7 @@ export class Calls {
   async outcome(deployment: string, call: string): Promise<OutcomeAnswer> {
     await this.#underWay.get(keyOf(deployment, call))?.ended;
     const known = this.#find.get(deployment, call);
+    if (known === undefined && this.#findForgotten.get(Date.now() - keepRowsMs)) return { state: "unknown" };
     if (known === undefined && this.#keptOf(deployment).rows >= this.#quota.rows)
       throw new Error("too many calls are kept");
     const row = known ?? (this.#add(deployment, call, "burnt", "call_given_up", {}) ? { state: "burnt" } : undefined);
@@ -171,6 +185,7 @@ export class Calls {
       name = next;
       await inSteps(() => this.#dropBodies.run(next, now - keepBodiesMs, stepRows));
     }
+    if (!this.#isClosed) this.#noteForgotten.run(now - keepRowsMs);
     await inSteps(() => this.#dropRows.run(now - keepRowsMs, stepRows));
     this.#kept.clear();
   }

@@ -86,6 +86,7 @@ export class Deployments {
       const before = this.#served.get(name)?.deployment;
       const isNew = before === undefined;
       const isFrozen = frozen || before?.isFrozen === true;
+      if (before !== undefined) before.isFrozen = isFrozen;
       this.#write(name, release, isFrozen);
       try {
         await this.#serve(name, release, isFrozen);

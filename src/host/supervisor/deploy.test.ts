@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { digestToken } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
 import type { Release } from "../../controls/manifest/release.ts";
+import { manifestSchema } from "../../controls/manifest/schema.ts";
 import { endAll, makeRelease, makeState, Stand, until } from "./fixtures/stand.ts";
 import { findGatePlaces } from "./places.ts";
 
@@ -109,6 +110,31 @@ test("a release that was changed after it was hashed, or is another's, is refuse
   }
   assert.equal(existsSync(findGatePlaces(stand.places, "zeta").folder), false);
   assert.equal((await put("zeta", release)).status, 200);
+});
+
+test("a release that the command line would refuse is refused at the socket as well, before anything is touched", async () => {
+  const pay = { effect: "outward", impact: "spend", authority: ["to"], review: { by: "nobody" } };
+  const rows: [object, string, RegExp][] = [
+    [{ servers: { erp: { url: "http://erp.example/mcp", tools: {} } } }, "servers.erp.url", /for this machine/],
+    [
+      { servers: { erp: { url: "https://erp.example/mcp", tools: { pay } } } },
+      "servers.erp.tools.pay.review.by",
+      /nobody/,
+    ],
+    [{ limits: { usd_per_day: 5 } }, "agent.model.price", /usd_per_day needs what the model costs/],
+  ];
+  const releaseWith = (more: object): Release => {
+    const { release: _hash, ...parts } = makeRelease("eta");
+    const changed = { ...parts, manifest: manifestSchema.parse({ ...parts.manifest, ...more }) };
+    return { ...changed, release: hashRelease(changed) };
+  };
+  for (const [more, field, words] of rows) {
+    const answer = await put("eta", releaseWith(more));
+    assert.deepEqual([answer.status, answer.field], [422, `release.manifest.${field}`], answer.detail);
+    assert.match(answer.detail, words);
+  }
+  assert.equal(existsSync(findGatePlaces(stand.places, "eta").folder), false);
+  assert.equal((await put("eta", releaseWith({ limits: { tokens_per_day: 5000 } }))).status, 200);
 });
 
 test("a record view on a file of Ambit's own is refused, through a link as well, one beside it is not", async () => {

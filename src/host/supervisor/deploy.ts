@@ -6,6 +6,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
+import { lintManifest } from "../../controls/manifest/lint.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { printable } from "../../controls/manifest/printable.ts";
 import type { DeployAnswer } from "../../controls/wire/control.ts";
@@ -48,6 +49,14 @@ function decideRelease(host: Host, name: string, release: Release): Problem | un
     const detail = "release.release is not the hash of the release: build it again with ambit deploy";
     return makeProblem(422, "wrong_hash", detail, "release.release");
   }
+  if ((release.policy === null) !== (release.manifest.policy === undefined)) {
+    const detail =
+      "the release has policies without a file that names them, or the other way round: build it again with ambit deploy";
+    return makeProblem(422, "wrong_policy", detail, "release.policy");
+  }
+  // Again, and not only by the command line: a release that came straight to the socket was looked at by nobody.
+  const fault = lintManifest(release.manifest).find(({ level }) => level === "error");
+  if (fault !== undefined) return makeProblem(422, "unsafe_release", fault.message, `release.manifest.${fault.field}`);
   for (const [view, file] of Object.entries(release.recordFiles)) {
     if (!isOurs(host, file)) continue;
     const detail = `${file} is a file of Ambit itself, and of every deployment on it: name a database of your own`;

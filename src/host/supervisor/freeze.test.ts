@@ -90,7 +90,7 @@ test("a gate that does not answer cannot keep itself from being frozen, nor be t
   assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
   const refused = await thaw(stand, "mute");
   assert.equal(problem.parse(refused.body).type, "urn:ambit:problem:not_thawed");
-  assert.match(problem.parse(refused.body).detail, /no answer within 10000 ms.*it stays frozen/);
+  assert.match(problem.parse(refused.body).detail, /no answer within 5000 ms.*it stays frozen/);
   assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
   await stand.stop();
 });
@@ -243,4 +243,67 @@ test("a freeze that cannot be written stops all three places all the same, and s
   assert.deepEqual([refused.status, await front(second, "alpha")], [500, 503]);
   assert.deepEqual([await brokerHas(second), (await told(second, "alpha")).at(-1)], [["alpha"], "freeze"]);
   await second.stop();
+});
+
+test("a thaw that cannot be written leaves all three places frozen, and says why", async () => {
+  const state = makeState();
+  const before = await Stand.start(state);
+  await before.deploy("alpha");
+  await before.stop();
+  const db = new DatabaseSync(before.places.registry);
+  db.exec("create trigger full before delete on frozen begin select raise(fail, 'disk is full'); end");
+  db.close();
+  const stand = await Stand.start(state);
+  await freeze(stand, "alpha");
+  const refused = await thaw(stand, "alpha");
+  assert.equal(refused.status, 503);
+  assert.match(problem.parse(refused.body).detail, /could not be thawed .*disk is full.* stays frozen/);
+  assert.deepEqual([await listed(stand, "alpha"), await brokerHas(stand)], [everywhere, ["alpha"]]);
+  assert.equal((await told(stand, "alpha")).at(-1), "freeze");
+  assert.equal(await front(stand, "alpha"), 503);
+  await stand.stop();
+});
+
+test("a freeze that comes while a deploy is under way holds for the release that it brings", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  const body = { release: makeRelease("alpha", "pins slowly") };
+  const deploying = stand.control("PUT", "/v1/deployments/alpha", body);
+  await delay(700);
+  await freeze(stand, "alpha");
+  const deployed = await deploying;
+  assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
+  assert.equal((deployed.body as { frozen: { by: string } }).frozen.by, "eve");
+  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
+  await until("all have it", async () => JSON.stringify(await listed(stand, "alpha")) === JSON.stringify(everywhere));
+  // The gate before may have been told as well, and it may have been told first.
+  await until("the new gate is told", async () => (await told(stand, "alpha")).includes("freeze"));
+  await stand.stop();
+});
+
+test("a gate sees nothing of the mark that front looks at", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("alpha");
+  const { openMark } = findGatePlaces(stand.places, "alpha");
+  assert.ok(existsSync(openMark));
+  assert.match((await stand.ask("alpha", "/v1/read", openMark)).body, /error/);
+  await stand.stop();
+});
+
+test("a gate that leaves everything unanswered that the operator asks cannot fill the way to the switch", async () => {
+  const stand = await Stand.start(makeState());
+  await stand.deploy("mute", "ignores the freeze");
+  let answered = 0;
+  const asked = Array.from({ length: 100 }, () =>
+    stand
+      .control("POST", "/v1/deployments/mute/gate/control/freeze", {})
+      .catch(() => ({ status: 0 }))
+      .finally(() => answered++),
+  );
+  await until("all but 32 are turned away", () => answered >= 68);
+  assert.deepEqual((await freeze(stand, "mute")).places, { ...everywhere, ledger: "not reached yet" });
+  assert.equal(await front(stand, "mute"), 503);
+  await stand.stop();
+  const refused = (await Promise.all(asked)).filter(({ status }) => status === 503);
+  assert.ok(refused.length >= 32, String(refused.length));
 });

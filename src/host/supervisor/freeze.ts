@@ -22,8 +22,8 @@ import { makeProblem, noSuchDeployment } from "./problem.ts";
 const gateMs = 1500;
 /** The broker is ours: one that is busy gets its time. */
 const brokerMs = 5000;
-/** Listing the tools of a release that came while frozen takes longer. */
-const thawMs = 10_000;
+/** Whoever thaws can try again; until it was answered, all stays frozen. */
+const thawMs = 5000;
 /** How soon a place that was not reached is told again, at first and in the end. */
 const againMs = 1000;
 const slowestAgainMs = 30_000;
@@ -170,13 +170,13 @@ export class Freezer {
       requireLast();
       if (registry.isPinDue(name)) await gates.get(name)?.pin();
       requireLast();
+      registry.thaw(name, by);
     } catch (error) {
       const isFrozen = this.isFrozen(name);
       await this.#apply(name);
       const end = isFrozen ? "it stays frozen" : "it was not frozen";
       return `${name} could not be thawed (${describe(error)}): ${end}; look at ambit status, and try again or deploy it again`;
     }
-    registry.thaw(name, by);
     markOpen(places, name, true);
     this.#places.delete(name);
     log.event("thawed", { deployment: name, by });

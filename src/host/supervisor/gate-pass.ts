@@ -11,6 +11,8 @@ import { makeProblem } from "./problem.ts";
 
 const limitMs = 60_000;
 const maxBytes = 2_097_152;
+/** Requests that wait for gates at once. The socket takes more connections: a gate that answers nothing must leave room to freeze it. */
+const maxPassed = 32;
 const path = /^\/v1\/deployments\/([^/?]+)\/gate(\/[^#]*)$/;
 
 /** RFC 9110, section 7.6.1, and what we write ourselves. */
@@ -83,6 +85,8 @@ function describeFailure(name: string, error: unknown): ReturnType<typeof makePr
   return makeProblem(502, "gate_broken", `the gate of ${name} gave no whole answer (${why}): see its lines in the log`);
 }
 
+let passed = 0;
+
 /** Passes a request on when its path names a gate; false when it does not. */
 export async function passToGate(host: Host, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
   const [, name, target] = path.exec(request.url ?? "") ?? [];
@@ -97,11 +101,18 @@ export async function passToGate(host: Host, request: IncomingMessage, response:
     return refuse(makeProblem(404, "no_such_deployment", `there is no deployment ${name}: see ambit ls`));
   if (!gate.isPublished)
     return refuse(makeProblem(503, "deploy_under_way", `a deploy of ${name} is under way: try again when it is done`));
+  if (passed >= maxPassed)
+    return refuse(
+      makeProblem(503, "gates_busy", `${maxPassed} requests wait for gates already: try again in a moment`),
+    );
+  passed++;
   try {
     await exchange(host, gate, target, request, response);
   } catch (error) {
     if (response.headersSent) response.destroy();
     else return refuse(describeFailure(name, error));
+  } finally {
+    passed--;
   }
   return true;
 }

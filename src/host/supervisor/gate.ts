@@ -48,7 +48,10 @@ export interface GateRow {
   readonly tokenId: string;
 }
 
-const memoryLimit = 256 * 1024 * 1024;
+/** Five hundred conversations at once (0.45 to 0.65 MB each) and a heap of 128 MB. */
+const memoryLimit = 512 * 1024 * 1024;
+/** What Cedar takes on top: 51 MB were measured. */
+const cedarMemory = 64 * 1024 * 1024;
 const processLimit = 128;
 const openFiles = 4096;
 const graceMs = 5000;
@@ -92,7 +95,7 @@ export class Gate {
       clear: () => this.#clear(),
       onReady: () => host.onGateReady(row.name),
       // Decided per start: a group that could not be made is polled.
-      polledMemory: () => (this.#group?.boundsMemory === true ? null : memoryLimit),
+      polledMemory: () => (this.#group?.boundsMemory === true ? null : this.#memory),
     };
     this.part = new Part(spec, host.log, host.slots);
   }
@@ -110,6 +113,10 @@ export class Gate {
   /** The token of scope `control` of the process that runs now. */
   get controlToken(): string {
     return this.#controlToken;
+  }
+
+  get #memory(): number {
+    return this.release.policy === null ? memoryLimit : memoryLimit + cedarMemory;
   }
 
   /** Opens it for front. */
@@ -209,7 +216,7 @@ export class Gate {
     const { name, uid } = this.#row;
     makeGateFolders(places, ids, name, uid);
     this.#writeConfig();
-    this.#group = makeGroup(groups, `ambit-${places.id}-${name}`, { memory: memoryLimit, pids: processLimit });
+    this.#group = makeGroup(groups, `ambit-${places.id}-${name}`, { memory: this.#memory, pids: processLimit });
     for (const sentence of this.#group.weaker) onWeaker(sentence);
     const launch = {
       uid: ids.own ? uid : null,

@@ -44,6 +44,15 @@ test("an accepted tool is told with its hash", () => {
   });
 });
 
+test("a Ledger that is frozen or thawed past the switch is told, with who, as far as that can be read", () => {
+  for (const what of ["freeze", "thaw"]) {
+    const act = (bytes: Buffer) => actOf("POST", `/control/${what}`, bytes);
+    assert.deepEqual(act(body({ by: "eve" })), { event: `ledger_${what}_passed_on`, detail: { by: "eve" } });
+    assert.deepEqual(act(Buffer.from("{"))?.detail, { by: "unreadable" });
+    assert.equal(actOf("GET", `/control/${what}`, body({ by: "eve" })), null);
+  }
+});
+
 test("looking is no act", () => {
   for (const [method, target] of [
     ["GET", `/control/approvals/${call}`],

@@ -1,5 +1,6 @@
 // Controls `audit`, `review`: what the operator decides in a gate is on the admin chain before the gate hears of it. A gate
 // that was taken over can say yes to its own held calls; it cannot make an entry of a person here, nor take one away.
+import { z } from "zod";
 import type { Detail } from "../chain-table.ts";
 import { acceptToolRequest, decisionRequest } from "../../controls/wire/gate.ts";
 
@@ -9,6 +10,11 @@ export interface Act {
   readonly callId?: string;
 }
 
+/** The Ledger's part of the freeze switch, told past the switch itself. */
+const ledgerActs: Readonly<Record<string, string>> = {
+  "/control/freeze": "ledger_freeze_passed_on",
+  "/control/thaw": "ledger_thaw_passed_on",
+};
 const decisionPath = /^\/control\/approvals\/([a-z0-9_-]{8,80})$/;
 
 /** The act that a request to a gate is, or null. One that cannot be read is one too: the gate may read it otherwise. */
@@ -22,6 +28,11 @@ export function actOf(method: string, target: string, body: Buffer): Act | null 
     if (parsed === undefined) return { event: "decision_passed_on", callId, detail: { decision: "unreadable" } };
     const { by, actionHash, decision } = parsed;
     return { event: "decision_passed_on", callId, detail: { decision, by, actionHash } };
+  }
+  const ledger = ledgerActs[path];
+  if (ledger !== undefined) {
+    const by = z.object({ by: z.string().max(254) }).safeParse(parse(body)).data?.by ?? "unreadable";
+    return { event: ledger, detail: { by } };
   }
   if (path !== "/control/tools/accept") return null;
   const accepted = acceptToolRequest.safeParse(parse(body)).data;

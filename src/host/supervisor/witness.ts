@@ -2,8 +2,9 @@
 // remembers them: whoever cuts or rewrites one of these files later is found out by the broker's memory. Every few seconds
 // when something is new, and before the end. What cannot be signed stays unsigned and is said.
 import { setTimeout as pause } from "node:timers/promises";
-import { ChainDisputed, signOnward } from "../../controls/audit/sign-onward.ts";
+import { ChainDisputed, signOnward, type SignedStep } from "../../controls/audit/sign-onward.ts";
 import { namePattern } from "../../controls/manifest/shapes.ts";
+import type { Signature } from "../../controls/wire/audit.ts";
 import { carried, type AdminChain, type Carried } from "./admin-chain.ts";
 import type { ChainLinks } from "./chain-links.ts";
 import type { Log } from "./log.ts";
@@ -19,6 +20,12 @@ export interface WitnessHost {
   isKnown(name: string): boolean;
   /** Told when a chain does not follow from what the broker signed of it. */
   onDisputed(name: string, writer: Carried): void;
+}
+
+interface Given {
+  readonly name: string;
+  readonly writer: Carried;
+  readonly signature: Signature;
 }
 
 export class Witness {
@@ -49,33 +56,42 @@ export class Witness {
   }
 
   async #roundNow(): Promise<void> {
+    const { links, audit, isKnown } = this.#host;
+    const given: Given[] = [];
     for (const writer of carried) {
-      const lengths = await this.#try(writer, () => this.#host.links.lengths(writer));
+      const lengths = await this.#try(writer, () => links.lengths(writer));
       for (const [name, length] of Object.entries(lengths ?? {})) {
         // The front is asked what it holds, not whom there is.
-        if (!namePattern.test(name) || (writer === "front" && !this.#host.isKnown(name))) continue;
-        if (length > this.#host.audit.lastSigned(name, writer))
-          await this.#try(`${name}/${writer}`, () => this.#sign(name, writer));
+        if (!namePattern.test(name) || (writer === "front" && !isKnown(name))) continue;
+        if (length > audit.lastSigned(name, writer))
+          await this.#try(`${name}/${writer}`, () => this.#sign(name, writer, given));
       }
     }
+    if (given.length === 0) return;
+    // One commit for all of them. Lost in a kill, they are asked for again.
+    const keep = (): void => given.forEach((one) => audit.keepSignature(one.name, one.writer, one.signature));
+    await this.#try("signatures", async () => audit.together(keep));
   }
 
-  async #sign(name: string, writer: Carried): Promise<void> {
-    const { links, audit } = this.#host;
+  async #sign(name: string, writer: Carried, given: Given[]): Promise<void> {
+    const { links, audit, onDisputed } = this.#host;
+    let last = audit.lastSigned(name, writer);
+    const keep = (signature: Signature): void => {
+      last = signature.sequence;
+      given.push({ name, writer, signature });
+    };
     try {
       if (writer === "broker") {
         const signed = await links.signOwn(name);
-        if (signed === undefined) throw new ChainDisputed({ sequence: audit.lastSigned(name, writer), head: "" });
-        return audit.keepSignature(name, writer, signed);
+        if (signed === undefined) throw new ChainDisputed({ sequence: last, head: "" });
+        return keep(signed);
       }
-      const chain = {
-        lastSigned: () => audit.lastSigned(name, writer),
-        digests: async (after: number, limit: number) => (await links.digests(name, writer, after)).slice(0, limit),
-        keep: (signed: Parameters<AdminChain["keepSignature"]>[2]) => audit.keepSignature(name, writer, signed),
-      };
+      const digests = async (after: number, limit: number): Promise<SignedStep[]> =>
+        (await links.digests(name, writer, after)).slice(0, limit);
+      const chain = { lastSigned: () => last, digests, keep };
       while (await signOnward(chain, (request) => links.sign(name, writer, request)));
     } catch (error) {
-      if (error instanceof ChainDisputed) this.#host.onDisputed(name, writer);
+      if (error instanceof ChainDisputed) onDisputed(name, writer);
       throw error;
     }
   }
