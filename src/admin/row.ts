@@ -2,8 +2,7 @@
 // type, unknown keys, Idempotency-Key, the OpenAPI document, the table test) is derived from rows, so that no route can forget
 // it. An attacker wants the one handler that parses by itself; a handler here gets values that were parsed, and nothing raw.
 import { z } from "zod";
-import type { Role } from "../controls/wire/admin.ts";
-import type { Actor } from "../controls/wire/admin.ts";
+import type { Actor, Role } from "../controls/wire/admin.ts";
 import type { Context } from "./context.ts";
 import type { Refused } from "./problem.ts";
 
