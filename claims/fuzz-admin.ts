@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { sendRaw, statusesOf } from "../src/admin/fixtures/raw.ts";
 import { AdminStand, mint } from "../src/admin/fixtures/stand.ts";
 import type { OpenApi } from "../src/admin/openapi.ts";
-import type { Role } from "../src/controls/wire/admin.ts";
+import { tokenList, type Role } from "../src/controls/wire/admin.ts";
 import { FuzzRequests, type Known } from "./fuzz-requests.ts";
 import { HeapProbe } from "./heap-of.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -93,10 +93,11 @@ class Run {
     }
   }
 
-  /** One of each role; those before are ended, or there would be too many. */
+  /** Some of each role; all before are ended, or there would be too many: some requests make one. */
   async #signIn(): Promise<void> {
-    for (const token of this.#known.tokens) await this.#stand.operator("DELETE", `/v1/admin/tokens/${idOf(token)}`);
     const { state } = this.#stand;
+    const { body } = await this.#stand.operator("GET", "/v1/admin/tokens");
+    for (const { id } of tokenList.parse(body).tokens) await this.#stand.operator("DELETE", `/v1/admin/tokens/${id}`);
     const make = (role: Role): Promise<string> => mint(state, role, `${role}@example.com`);
     const tokens = await Promise.all((["operator", "approver", "viewer", "operator"] as const).map(make));
     const endable = (await Promise.all([make("viewer"), make("viewer"), make("viewer")])).map(idOf);

@@ -61,7 +61,8 @@ test("a command line that is killed leaves no process, socket or mount, and the 
 });
 
 async function startUp(state: string): Promise<ChildProcess> {
-  const args = [`${root}src/cli/main.ts`, "up", "--json", "--state", state, "--listen", await findFreeAddress()];
+  const addresses = ["--listen", await findFreeAddress(), "--admin", await findFreeAddress()];
+  const args = [`${root}src/cli/main.ts`, "up", "--json", "--state", state, ...addresses];
   const child = spawn(node, args, { stdio: ["ignore", "pipe", "ignore"] });
   await waitReady(child, "ambit up", 30_000);
   return child;

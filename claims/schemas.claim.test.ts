@@ -41,6 +41,7 @@ const refused: readonly [name: string, body: string, status: number, field: stri
   ["an empty text", JSON.stringify({ ...good, text: "" }), 422, "text"],
   ["a thread that is a path", JSON.stringify({ ...good, thread: "../x" }), 422, "thread"],
   ["a list", "[]", 422, "(body)"],
+  ["a user that answers for its length", JSON.stringify({ ...good, user: { length: { toString: 1 } } }), 422, "(body)"],
   ["a message over the limit", JSON.stringify({ ...good, text: "x".repeat(100_001) }), 422, "text"],
   ["a body that is no JSON", "{", 400, undefined],
   ["a body over a megabyte", JSON.stringify({ ...good, text: "x".repeat(1_100_000) }), 413, undefined],

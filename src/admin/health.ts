@@ -1,6 +1,7 @@
 // Controls `admin-access`, `runtime`: the supervisor's own way to admin: whether it is well, and tokens for people. A socket in a
 // folder that only the supervisor and admin may enter; on the public port anybody may hold all connections. It listens last, so
 // who is answered here knows that the port is open too.
+import { parseSafely } from "../controls/wire/parse.ts";
 import { existsSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { dirname, join } from "node:path";
@@ -48,7 +49,7 @@ async function answerOf(tokens: TokenStore, request: IncomingMessage): Promise<R
 function makeToken(tokens: TokenStore, bytes: Uint8Array, now: number): Reply {
   const value = parseJson(bytes);
   if ("code" in value) return problemReply(value);
-  const parsed = tokenRequest.safeParse(value.value);
+  const parsed = parseSafely(tokenRequest, value.value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = (issue?.path ?? []).join(".") || "(body)";

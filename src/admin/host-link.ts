@@ -1,5 +1,6 @@
 // Control `admin-access`: admin's way to the supervisor, its own socket. An act names who asked for it; the supervisor writes
 // that down before it does anything. An answer is parsed like anything else that comes from outside this process.
+import { parseSafely } from "../controls/wire/parse.ts";
 import { z } from "zod";
 import { actorHeader, writeActor, type Actor, type Note } from "../controls/wire/admin.ts";
 import { controlRequest, ControlUnreachable, type ControlAnswer } from "../host/control-client.ts";
@@ -46,7 +47,7 @@ export class HostLink {
       throw error;
     }
     if (got.status >= 400) return passOnProblem(got.status, got.body);
-    const parsed = answer.safeParse(got.body ?? undefined);
+    const parsed = parseSafely(answer, got.body ?? undefined);
     if (parsed.success) return { value: parsed.data, status: got.status };
     const detail = "the supervisor's answer was not understood: are both of the same version? start Ambit again";
     return { status: 502, code: "answer_not_understood", detail };

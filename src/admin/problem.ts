@@ -1,5 +1,6 @@
 // Control `schemas`: what admin answers when something is refused: RFC 9457 documents that name the field at fault and, where
 // a rule refused, the rule. Words that a caller or another process chose are shown, never obeyed by a terminal, and bounded.
+import { parseSafely } from "../controls/wire/parse.ts";
 import { printable } from "../controls/manifest/printable.ts";
 import { problem as problemSchema, type Decision, type Problem } from "../controls/wire/gate.ts";
 
@@ -40,7 +41,7 @@ export function problemReply({ status, code, detail, field, decision, authority,
 
 /** A refusal that another process made, in its own words. */
 export function passOnProblem(status: number, body: unknown): Refused {
-  const parsed = problemSchema.safeParse(body);
+  const parsed = parseSafely(problemSchema, body);
   if (!parsed.success) return { status: 502, code: "answer_not_understood", detail: `it was answered with ${status}` };
   const { type, detail, field, decision, authority } = parsed.data;
   const code = /^urn:ambit:problem:([a-z_]{1,64})$/.exec(type)?.[1] ?? "refused";

@@ -1,9 +1,9 @@
 // Controls `admin-access`, `schemas`: one row of the route table. Everything that must hold for every route (role, size, content
 // type, unknown keys, Idempotency-Key, the OpenAPI document, the table test) is derived from rows, so that no route can forget
 // it. An attacker wants the one handler that parses by itself; a handler here gets values that were parsed, and nothing raw.
+import { parseSafely } from "../controls/wire/parse.ts";
 import { z } from "zod";
-import type { Role } from "../controls/wire/admin.ts";
-import type { Actor } from "../controls/wire/admin.ts";
+import type { Actor, Role } from "../controls/wire/admin.ts";
 import type { Context } from "./context.ts";
 import type { Refused } from "./problem.ts";
 
@@ -131,7 +131,7 @@ export function route<
     if (!path.success) return misunderstood(path.error, "");
     const asked = query.safeParse(raw.query);
     if (!asked.success) return misunderstood(asked.error, "");
-    const parsed = (body ?? z.undefined()).safeParse(raw.body);
+    const parsed = parseSafely(body ?? z.undefined(), raw.body);
     if (!parsed.success) return misunderstood(parsed.error, "(body)");
     const values = { params: path.data, query: asked.data, body: parsed.data as z.infer<B> };
     return async (context, more) => spec.handle(context, { ...values, ...more });

@@ -118,6 +118,7 @@ async function bodies(row: Row, token: string, path: string, body: unknown): Pro
   for (const [key, { type }] of Object.entries(schema?.properties ?? {})) {
     const wrong = type === "string" ? 1 : "wrong";
     refused(await call({ body: { ...good, [key]: wrong } }), 422, new RegExp(`^${key}`));
+    refused(await call({ body: { ...good, [key]: { length: { toString: 1 } } } }), 422, /./);
   }
   for (const key of schema?.required ?? []) {
     const { [key]: _left, ...rest } = good;

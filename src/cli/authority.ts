@@ -8,7 +8,7 @@ export function renderAuthority(name: string, { from, grew, shrank, changed }: A
   const say = (sign: string, changes: AuthorityDiffView["grew"]): string[] =>
     changes.map((change) => `  ${sign} ${visible(describeChange(change))}`);
   const lines = [...say("+", grew).map((text) => red(text)), ...say("-", shrank), ...say("~", changed)];
-  const beside = from === null ? "nothing that runs" : `release ${from.slice(0, 12)}, which runs`;
+  const beside = from === null ? "nothing that runs" : `release ${from.slice(0, 12)}`;
   const head = `${name}, compared with ${beside}:`;
   return [head, ...(lines.length > 0 ? lines : ["  nothing that it may do changes"])].join("\n");
 }

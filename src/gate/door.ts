@@ -1,5 +1,6 @@
 // The gate's side of the one door out. Every request of a gate goes through here; the broker answers or says in one
 // word why not. Nothing here knows an address or a key.
+import { parseSafely } from "../controls/wire/parse.ts";
 import { brokerHeader, brokerProblem, callHeader, type BrokerWord } from "../controls/wire/door.ts";
 
 /** The broker did not pass an answer on; `word` says whether anything can have happened on the other side. */
@@ -29,7 +30,7 @@ export async function fetchThroughDoor(url: string | URL, init: RequestInit, cal
     throw new DoorError("door_closed", "broker_unavailable", "the broker did not answer; it is restarting or stopped");
   }
   if (!response.headers.has(brokerHeader)) return response;
-  const problem = brokerProblem.safeParse(await response.json().catch(() => undefined));
+  const problem = parseSafely(brokerProblem, await response.json().catch(() => undefined));
   if (!problem.success) throw new DoorError("broken", "bad_broker_answer", "the broker's answer could not be read");
   throw new DoorError(problem.data.word, problem.data.reason, problem.data.message);
 }

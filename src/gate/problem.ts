@@ -1,5 +1,6 @@
 // Answers to outsiders when something is refused: RFC 9457 problem documents with a generic code and, where the caller's
 // own input is at fault, the field. What an operator needs beyond that is in the audit.
+import { parseSafely } from "../controls/wire/parse.ts";
 import type { z } from "zod";
 import type { Refusal } from "../boundary.ts";
 import { printable } from "../controls/manifest/printable.ts";
@@ -58,7 +59,7 @@ export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Prom
   } catch {
     return problemResponse(400, "not_json", "the body is not JSON in UTF-8");
   }
-  const parsed = schema.safeParse(value);
+  const parsed = parseSafely(schema, value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const unknownKey = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;

@@ -1,5 +1,6 @@
 // Control `least-privilege`: one tool definition as its server tells it. The server would like one that is too large to
 // keep, too deep to hash, or long enough to fill the model's context; a definition is small and plain, or it is none.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import { z } from "zod";
 import type { JsonObject } from "../../boundary.ts";
 import { hashTool } from "../../controls/approvals/action.ts";
@@ -22,7 +23,7 @@ const definition = z.object({
 
 /** Parses and hashes one definition. Throws ToolServerFault naming the tool. */
 export function parseDefinition(server: string, tool: string, raw: unknown): SeenTool {
-  const parsed = definition.safeParse(raw);
+  const parsed = parseSafely(definition, raw);
   if (!parsed.success) throw unusable(tool, "has a description that is no text");
   const { description, inputSchema } = parsed.data;
   if (description.length > maxDescriptionChars)

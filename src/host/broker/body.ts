@@ -1,5 +1,6 @@
 // Control `schemas`, `runtime`: reading what a gate or the supervisor sends. The other side wants to send without end, or
 // stop in the middle. Must stay true: nothing is read beyond its cap, and half a request is no request.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { Hold } from "./load.ts";
@@ -45,7 +46,7 @@ export async function readJson<T>(
   } catch {
     return { ok: false, problem: problem("refused", "bad_request", "the request body is not JSON") };
   }
-  const parsed = schema.safeParse(value);
+  const parsed = parseSafely(schema, value);
   if (parsed.success) return { ok: true, value: parsed.data };
   const [issue] = parsed.error.issues;
   const where = issue?.path.join(".") ?? "";

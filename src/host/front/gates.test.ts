@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -28,6 +28,18 @@ test("a gate that comes back within two seconds costs a caller a wait and nothin
   );
   assert.deepEqual(gate.seen.map((seen) => seen.method).toSorted(), ["GET", "POST"]);
   assert.equal(gate.seen.find((seen) => seen.method === "POST")?.body, post.body);
+});
+
+test("a gate that gives way to the next release is waited for longer, for as long as the supervisor says so", async (t) => {
+  const stand = await openStand(t, { connectMs: 50, switchMs: 5000 });
+  const mark = join(makeGateFolder(stand.run, "clerk"), "switching");
+  writeFileSync(mark, "");
+  const waiting = fetch(`${stand.url}/d/clerk/v1/messages`, post);
+  await sleep(300);
+  await stand.gate("clerk");
+  assert.equal((await waiting).status, 200);
+  makeGateFolder(stand.run, "other");
+  assert.equal((await fetch(`${stand.url}/d/other/v1/messages`, post)).status, 503);
 });
 
 test("a gate that stays away is 503 with Retry-After, whether its socket is missing or dead", async (t) => {

@@ -8,7 +8,7 @@
 import { statSync } from "node:fs";
 import { Agent, type ClientRequest } from "node:http";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Owners, type PacedSocket } from "../paced-socket.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -40,11 +40,12 @@ export interface GateAgents {
   close(): void;
 }
 
-/** Connecting is tried again for `connectMs` while a gate is starting. */
-export function openGateAgents({ connectMs, gateIdleMs }: FrontLimits): GateAgents {
+/** Connecting is tried again for `connectMs` while a gate is starting, for `switchMs` while one gives way to the next. */
+export function openGateAgents({ connectMs, switchMs, gateIdleMs }: FrontLimits): GateAgents {
   const owners = new Owners();
-  const kept = new GateAgent({ keepAlive: true, maxFreeSockets: idlePerGate, timeout: gateIdleMs }, connectMs, owners);
-  const fresh = new GateAgent({ keepAlive: false }, connectMs, owners);
+  const tryFor = { connectMs, switchMs };
+  const kept = new GateAgent({ keepAlive: true, maxFreeSockets: idlePerGate, timeout: gateIdleMs }, tryFor, owners);
+  const fresh = new GateAgent({ keepAlive: false }, tryFor, owners);
   return { kept, fresh, close: () => kept.destroy() };
 }
 
@@ -67,14 +68,14 @@ function inodeOf(path: string): number {
 }
 
 class GateAgent extends Agent {
-  readonly #connectMs: number;
+  readonly #tryFor: TryFor;
   readonly #owners: Owners;
   /** The socket on which each kept connection was made. */
   readonly #madeOn = new WeakMap<object, { readonly path: string; readonly inode: number }>();
 
-  constructor(options: ConstructorParameters<typeof Agent>[0], connectMs: number, owners: Owners) {
+  constructor(options: ConstructorParameters<typeof Agent>[0], tryFor: TryFor, owners: Owners) {
     super(options);
-    this.#connectMs = connectMs;
+    this.#tryFor = tryFor;
     this.#owners = owners;
   }
 
@@ -101,22 +102,31 @@ class GateAgent extends Agent {
   }
 
   async #connect(path: string): Promise<PacedSocket> {
-    const { socket, inode } = await connectGate(path, this.#connectMs);
+    const { socket, inode } = await connectGate(path, this.#tryFor);
     const paced = this.#owners.pace(socket, path);
     this.#madeOn.set(paced, { path, inode });
     return paced;
   }
 }
 
-async function connectGate(path: string, tryForMs: number): Promise<{ socket: Socket; inode: number }> {
-  const deadline = performance.now() + tryForMs;
+type TryFor = Pick<FrontLimits, "connectMs" | "switchMs">;
+
+/** The supervisor says so by a file beside the socket, where no gate can make one. */
+function isSwitching(path: string): boolean {
+  return statSync(join(dirname(path), "switching"), { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function connectGate(path: string, tryFor: TryFor): Promise<{ socket: Socket; inode: number }> {
+  const began = performance.now();
   for (;;) {
     try {
       // Before connecting: a socket that is replaced in between is then taken for the old one, and not kept.
       const inode = inodeOf(path);
       return { socket: await connectOnce(path), inode };
     } catch (error) {
-      if (!isStarting(error as NodeJS.ErrnoException) || performance.now() + retryEveryMs > deadline) throw error;
+      const limitMs = isSwitching(path) ? tryFor.switchMs : tryFor.connectMs;
+      if (!isStarting(error as NodeJS.ErrnoException) || performance.now() + retryEveryMs > began + limitMs)
+        throw error;
     }
     await sleep(retryEveryMs);
   }

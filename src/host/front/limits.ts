@@ -21,6 +21,8 @@ export interface FrontLimits {
   readonly answerMs: number;
   /** How long connecting to a gate is tried again. */
   readonly connectMs: number;
+  /** The same while a release gives way to the next one, as the supervisor says. */
+  readonly switchMs: number;
   /** How long a connection to a gate is kept for the next request; under the 5 s after which workerd closes it itself. */
   readonly gateIdleMs: number;
   /** After a refusal, how long an unread body is thrown away so that the client can read the answer. */
@@ -45,6 +47,7 @@ export const frontLimits: FrontLimits = {
   stallMs: 30_000,
   answerMs: 75_000,
   connectMs: 2_000,
+  switchMs: 10_000,
   gateIdleMs: 2_000,
   lingerMs: 1_000,
   drainMs: 10_000,

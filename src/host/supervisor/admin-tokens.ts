@@ -1,6 +1,7 @@
 // Control `admin-access`: the operator's way to the tokens that people sign in to admin with. The admin process makes and
 // keeps them; the operator asks for one over the control socket, which the admin process itself cannot. A token passes
 // through here once and is neither kept nor written down; that it was made or ended is, on every admin chain.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import { tokenRequest } from "../../controls/wire/admin.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { noteEverywhere } from "./actor.ts";
@@ -32,7 +33,7 @@ export async function passToAdmin(host: Host, method: string, url: string, body:
 /** First the entry: what cannot be written down is not passed on. What admin would refuse needs none. */
 function note(host: Host, method: string, path: string, body: string): void {
   if (method === "DELETE") return noteEverywhere(host, "admin_token_ended", { id: path.slice("/tokens/".length) });
-  const asked = method === "POST" ? tokenRequest.safeParse(parse(body)).data : undefined;
+  const asked = method === "POST" ? parseSafely(tokenRequest, parse(body)).data : undefined;
   if (asked === undefined) return;
   noteEverywhere(host, "admin_token_made", { for: asked.by, as: asked.role, days: asked.days });
 }

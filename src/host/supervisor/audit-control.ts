@@ -1,5 +1,6 @@
 // Control `audit`: what the operator may read of the audit over the control socket: pages of the chains of admin, broker and
 // front, the broker's key, and a seal for an export. The gate's own chain is read from the gate. Nothing here changes one.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import type { IncomingMessage } from "node:http";
 import { sealRequest } from "../../controls/wire/audit.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
@@ -33,7 +34,7 @@ export function getPage(
 
 /** `POST /v1/deployments/<name>/audit/seal`; `text` is its body. */
 export function postSeal(host: Host, name: string, text: string): Outcome | Promise<Outcome> {
-  const parsed = sealRequest.safeParse(parse(text));
+  const parsed = parseSafely(sealRequest, parse(text));
   if (!parsed.success) return { problem: makeProblem(422, "not_understood", parsed.error.issues[0]?.message ?? "") };
   return answer(() => host.chains.seal(name, parsed.data));
 }

@@ -1,5 +1,6 @@
 // Control `schemas`, `admin-access`: how a request on the control socket is read: bounded, then parsed strictly, and what is
 // wrong with it is said with the field at fault.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { Problem } from "../../controls/wire/gate.ts";
@@ -52,7 +53,7 @@ export async function parseJson<T>(
     const why = error instanceof Error ? error.message : String(error);
     return { problem: makeProblem(400, "not_json", `the body is not JSON: ${why}`) };
   }
-  const parsed = schema.safeParse(value);
+  const parsed = parseSafely(schema, value);
   if (parsed.success) return { value: parsed.data };
   const { detail, field } = describeIssues(parsed.error);
   return { problem: makeProblem(422, "not_understood", detail, field) };

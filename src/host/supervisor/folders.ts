@@ -74,9 +74,17 @@ export function makeGateFolders(places: Places, ids: HostIds, name: string, uid:
 
 /** Says to front whether it may pass requests on to a deployment. */
 export function markOpen(places: Places, name: string, isOpen: boolean): void {
-  const { openMark } = findGatePlaces(places, name);
-  if (isOpen) writeFileSync(openMark, "", { mode: 0o600 });
-  else rmSync(openMark, { force: true });
+  mark(findGatePlaces(places, name).openMark, isOpen);
+}
+
+/** Says to front that the next release is on its way. */
+export function markSwitching(places: Places, name: string, isSwitching: boolean): void {
+  mark(findGatePlaces(places, name).switchMark, isSwitching);
+}
+
+function mark(path: string, isThere: boolean): void {
+  if (isThere) writeFileSync(path, "", { mode: 0o600 });
+  else rmSync(path, { force: true });
 }
 
 /** Removes a deployment's folders, data included: only for one that never came to be. */

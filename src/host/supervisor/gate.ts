@@ -9,7 +9,7 @@ import type { Release } from "../../controls/manifest/release.ts";
 import { drainAnswer, pinAnswer } from "../../controls/wire/gate.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import { makeGroup, type Group, type GroupParents } from "./cgroups.ts";
-import { makeGateFolders, writeGroupFile } from "./folders.ts";
+import { makeGateFolders, markSwitching, writeGroupFile } from "./folders.ts";
 import { launchWithListener } from "./launch.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
@@ -124,6 +124,7 @@ export class Gate {
     if (this.#published) return;
     this.#published = true;
     renameSync(this.places.staged, this.places.socket);
+    markSwitching(this.#host.places, this.name, false);
   }
 
   /**
@@ -161,6 +162,7 @@ export class Gate {
   #hide(): void {
     if (!this.#published) return;
     this.#published = false;
+    markSwitching(this.#host.places, this.name, true);
     if (existsSync(this.places.socket)) renameSync(this.places.socket, this.places.staged);
   }
 

@@ -9,7 +9,7 @@ import { projectRoot } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import type { GroupParents } from "./cgroups.ts";
-import { makeGateFolders, markOpen, removeGateFolders, removeRunFolder } from "./folders.ts";
+import { makeGateFolders, markOpen, markSwitching, removeGateFolders, removeRunFolder } from "./folders.ts";
 import { Freezer } from "./freeze.ts";
 import { Gate, type GateHost } from "./gate.ts";
 import type { Listen } from "./listen.ts";
@@ -165,6 +165,7 @@ export class Host {
     // The broker opens its door here, perhaps before the gate's first start.
     makeGateFolders(this.places, this.ids, gate.name, gate.part.spec.uid);
     markOpen(this.places, gate.name, !this.freezer.isFrozen(gate.name));
+    if (gate.isPublished) markSwitching(this.places, gate.name, false);
     this.gates.set(gate.name, gate);
     if (isObserving(gate)) this.log.event("observes_only_not_for_production", { deployment: gate.name });
     gate.part.start();

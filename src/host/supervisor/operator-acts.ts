@@ -1,6 +1,7 @@
 // Controls `audit`, `review`: what the operator decides in a gate is on the admin chain before the gate hears of it. A gate
 // that was taken over can say yes to its own held calls; it cannot make an entry of a person here, nor take one away.
 import { z } from "zod";
+import { parseSafely } from "../../controls/wire/parse.ts";
 import type { Detail } from "../chain-table.ts";
 import { acceptToolRequest, decisionRequest } from "../../controls/wire/gate.ts";
 
@@ -24,18 +25,18 @@ export function actOf(method: string, target: string, body: Buffer): Act | null 
   const path = URL.parse(target, "http://gate/")?.pathname ?? "";
   const callId = decisionPath.exec(path)?.[1];
   if (callId !== undefined) {
-    const parsed = decisionRequest.safeParse(parse(body)).data;
+    const parsed = parseSafely(decisionRequest, parse(body)).data;
     if (parsed === undefined) return { event: "decision_passed_on", callId, detail: { decision: "unreadable" } };
     const { by, actionHash, decision } = parsed;
     return { event: "decision_passed_on", callId, detail: { decision, by, actionHash } };
   }
   const ledger = ledgerActs[path];
   if (ledger !== undefined) {
-    const by = z.object({ by: z.string().max(254) }).safeParse(parse(body)).data?.by ?? "unreadable";
+    const by = parseSafely(z.object({ by: z.string().max(254) }), parse(body)).data?.by ?? "unreadable";
     return { event: ledger, detail: { by } };
   }
   if (path !== "/control/tools/accept") return null;
-  const accepted = acceptToolRequest.safeParse(parse(body)).data;
+  const accepted = parseSafely(acceptToolRequest, parse(body)).data;
   return { event: "tool_accepted", detail: accepted === undefined ? { tool: "unreadable" } : { ...accepted } };
 }
 

@@ -48,6 +48,8 @@ export interface GatePlaces {
   readonly unnamed: string;
   /** Front passes requests on only while this file is there: a gate cannot enter its folder, and what is missing is no. */
   readonly openMark: string;
+  /** There while one release gives way to the next: front waits longer for a socket then. */
+  readonly switchMark: string;
   readonly doorFolder: string;
   readonly door: string;
   /** Generated configuration of the running gate; holds nothing that the registry does not. */
@@ -116,6 +118,7 @@ export function findGatePlaces(places: Places, name: string): GatePlaces {
     staged: join(socketFolder, "in.new"),
     unnamed: join(socketFolder, "in.tmp"),
     openMark: join(socketFolder, "open"),
+    switchMark: join(socketFolder, "switching"),
     doorFolder,
     door: join(doorFolder, "door.sock"),
     config: join(places.configs, name),

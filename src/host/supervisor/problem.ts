@@ -1,5 +1,6 @@
 // Control `schemas`: what the control socket answers when something is refused, as RFC 9457 documents. What a gate or
 // the broker said is passed on only as bounded text: neither may speak in the supervisor's name.
+import { parseSafely } from "../../controls/wire/parse.ts";
 import { z } from "zod";
 import type { Problem } from "../../controls/wire/gate.ts";
 import type { Answer } from "./probe.ts";
@@ -48,7 +49,7 @@ export function describeAnswer(answer: Answer): string {
     body = undefined;
   }
   // A gate says `detail`, the broker `message`.
-  const parsed = words.safeParse(body);
+  const parsed = parseSafely(words, body);
   const said = !parsed.success ? answer.body : "detail" in parsed.data ? parsed.data.detail : parsed.data.message;
   return said === "" ? `status ${answer.status}` : visible(said.slice(0, maxDetail));
 }
