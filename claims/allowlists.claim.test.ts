@@ -4,6 +4,7 @@
 import { strict as assert } from "node:assert";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { askControl } from "../src/cli/control.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
@@ -170,7 +171,7 @@ test("whoever is not listed cannot read a turn, not even with its name", async (
   for (const user of ["bob", "amy ", "\u0430my"]) assert.equal((await read(user)).status, 403, user);
 });
 
-test("a turn of whoever is taken off the list goes on no further, and one of whoever stays does", async () => {
+test("a message of whoever is taken off the list goes on no further, and one of whoever stays does", async () => {
   const model = await HostileModel.start();
   const deploy = async (users: string[]) => {
     const release = rebuild(small.release, (manifest) => ({
@@ -181,25 +182,32 @@ test("a turn of whoever is taken off the list goes on no further, and one of who
         allow_internal: [...manifest.egress.allow_internal, new URL(model.url).host],
       },
     }));
-    const { status, body } = await askControl(state.folder, "PUT", "/v1/deployments/removed", { body: { release } });
+    const { status, body } = await putRelease(state.folder, release, { drainMs: 200 });
     assert.equal(status, 200, JSON.stringify(body));
     return (body as { token: string }).token;
   };
   try {
     const token = await deploy(["amy", "bob"]);
     for (const user of ["amy", "bob"]) {
-      model.when(user, () => undefined);
+      // The first message keeps its turn under way, so that the second waits when the deploy comes.
+      model.when(`${user} one`, () => undefined);
       const client = new ChannelClient(small.stage.url, "removed", token, user);
-      await client.send(user);
-      for (let tries = 0; tries < 100 && model.requestsOf(user).length === 0; tries++) await pause(50);
-      assert.equal(model.requestsOf(user).length, 1);
+      const { thread } = await client.send(`${user} one`);
+      await client.send(`${user} two`, thread);
+      for (let tries = 0; tries < 100 && model.requestsOf(`${user} one`).length === 0; tries++) await pause(50);
+      assert.equal(model.requestsOf(`${user} one`).length, 1);
     }
     await deploy(["bob"]);
-    for (let tries = 0; tries < 200 && model.requestsOf("bob").length === 1; tries++) await pause(50);
-    assert.equal(model.requestsOf("bob").length, 2);
-    for (let tries = 0; tries < 200 && (await closed("removed")).length === 0; tries++) await pause(50);
-    assert.deepEqual(await closed("removed"), [["amy", "sender_not_listed"]]);
-    assert.equal(model.requestsOf("amy").length, 1);
+    for (let tries = 0; tries < 200 && (await closed("removed")).length < 4; tries++) await pause(50);
+    const ended = await closed("removed");
+    assert.deepEqual(
+      ["amy", "bob"].map((user) => ended.filter(([whose]) => whose === user).map(([, why]) => why)),
+      [
+        ["replaced", "sender_not_listed"],
+        ["replaced", null],
+      ],
+    );
+    assert.deepEqual([model.requestsOf("amy two").length, model.requestsOf("bob two").length], [0, 1]);
   } finally {
     await model.end();
   }

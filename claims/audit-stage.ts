@@ -124,10 +124,12 @@ export interface Exported {
   readonly events: Readonly<Record<string, string[]>>;
 }
 
+const failLost = (writer: string, why: string): never => assert.fail(`${writer}: ${why}`);
+
 /** A real export, once all that is there is signed. */
 export async function takeExport(of: string = name): Promise<Exported> {
   const key = await readKey(ask, of);
-  const lines = await Array.fromAsync(exportLines(ask, of, key, undefined, new Date().toISOString()));
+  const lines = await Array.fromAsync(exportLines(ask, of, key, undefined, new Date().toISOString(), failLost));
   const events: Record<string, string[]> = { admin: [], broker: [], front: [], gate: [] };
   for (const line of lines) {
     const { kind, chain, entry } = JSON.parse(line) as { kind: string; chain: string; entry: ChainEntry };
@@ -140,7 +142,7 @@ export async function takeExport(of: string = name): Promise<Exported> {
 export async function verifyLive(): Promise<Verdict> {
   const key = await readKey(ask, name);
   const verifier = new ExportVerifier({ key, deployment: name, isSigned });
-  for await (const line of exportLines(ask, name, key, undefined, new Date().toISOString()))
+  for await (const line of exportLines(ask, name, key, undefined, new Date().toISOString(), failLost))
     verifier.push(Buffer.from(line));
   return verifier.end(Buffer.alloc(0));
 }

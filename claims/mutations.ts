@@ -193,7 +193,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...allowlists,
     name: "whoever is taken off the list",
-    red: "a turn of whoever is taken off the list goes on no further, and one of whoever stays does",
+    red: "a message of whoever is taken off the list goes on no further, and one of whoever stays does",
     file: "src/gate/channels/still-listed.ts",
     find: `"api", manifest.groups) === undefined`,
     replace: `"api", manifest.groups) !== null`,

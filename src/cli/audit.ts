@@ -1,9 +1,10 @@
 // `./ambit audit`: the four chains of a deployment, taken out as one file and verified: live against the broker's memory, or
 // a file against the broker's key. What is wrong is named; what is not signed yet is said.
-import { createReadStream, createWriteStream, renameSync } from "node:fs";
+import { createReadStream, createWriteStream, renameSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { createPublicKey, verify } from "node:crypto";
-import { writers } from "../controls/audit/chain.ts";
+import type { Writable } from "node:stream";
+import { writers, type Writer } from "../controls/audit/chain.ts";
 import type { Fault } from "../controls/audit/fault.ts";
 import { ExportVerifier, type Report, type Verdict } from "../controls/audit/verify.ts";
 import { printable } from "../controls/manifest/printable.ts";
@@ -33,33 +34,61 @@ async function runExport(line: Line, name: string): Promise<number> {
   const since = readSince(line.text("since"));
   const ask = asker(line);
   const key = await readKey(ask, name);
-  const lines = readLines(ask, name, key, since);
-  const out = line.text("out");
-  const part = out === undefined ? undefined : `${out}.part`;
-  const to = part === undefined ? process.stdout : createWriteStream(part, { mode: 0o600 });
-  if (part !== undefined) await once(to, "open").catch((error: Error) => failWrite(error));
-  for await (const text of lines) {
-    if (!to.write(`${text}\n`)) await once(to, "drain");
-  }
-  if (out !== undefined && part !== undefined) {
+  const lost = new LostChains();
+  const lines = readLines(ask, name, key, since, lost);
+  await writeExport(lines, line.text("out"));
+  process.stderr.write(`sealed with the key ${key}: keep it apart from the file\n`);
+  return lost.any ? 1 : 0;
+}
+
+/** Chains that could not be read to their end: said at once, and no success. */
+class LostChains {
+  any = false;
+  readonly add = (writer: Writer, why: string): void => {
+    this.any = true;
+    const sentence = `the ${writer}'s chain is not here to its end (${why}): the others are; try again, or see ambit status`;
+    process.stderr.write(`ambit: ${printable(sentence, maxMessage)}\n`);
+  };
+}
+
+/** Into a file that has its name only when it is whole, or to standard output. */
+async function writeExport(lines: AsyncIterable<string>, out: string | undefined): Promise<void> {
+  const part = `${out}.part`;
+  const to = out === undefined ? process.stdout : createWriteStream(part, { mode: 0o600 });
+  try {
+    await writeLines(lines, to);
+    if (out === undefined) return;
     to.end();
     await once(to, "close");
     renameSync(part, out);
+  } catch (error) {
+    if (out !== undefined) rmSync(part, { force: true });
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${out ?? "standard output"}: cannot be written: ${(error as Error).message}`);
   }
-  process.stderr.write(`sealed with the key ${key}: keep it apart from the file\n`);
-  return 0;
 }
 
-async function* readLines(ask: AskHost, name: string, key: string, since: Since | undefined): AsyncGenerator<string> {
+async function* readLines(
+  ask: AskHost,
+  name: string,
+  key: string,
+  since: Since | undefined,
+  lost: LostChains,
+): AsyncGenerator<string> {
   try {
-    yield* exportLines(ask, name, key, since, new Date().toISOString());
+    yield* exportLines(ask, name, key, since, new Date().toISOString(), lost.add);
   } catch (thrown) {
     throw thrown instanceof ExportFault ? new CommandError(thrown.message) : thrown;
   }
 }
 
-function failWrite(error: Error): never {
-  throw new CommandError(`--out cannot be written: ${error.message}`);
+async function writeLines(lines: AsyncIterable<string>, to: Writable): Promise<void> {
+  const failed = new Promise<never>((_resolve, reject) => to.on("error", reject));
+  failed.catch(() => undefined);
+  for await (const text of lines) {
+    if (!to.write(`${text}\n`)) await Promise.race([once(to, "drain"), failed]);
+  }
+  await Promise.race([new Promise((resolve) => to.write("", resolve)), failed]);
 }
 
 /** The same lines as an export, straight into the verifier, with the key that the running broker has. */
@@ -68,8 +97,10 @@ async function verifyLive(line: Line, name: string): Promise<number> {
   const ask = asker(line);
   const key = await readKey(ask, name);
   const verifier = new ExportVerifier({ key, deployment: name, isSigned });
-  for await (const text of readLines(ask, name, key, undefined)) verifier.push(Buffer.from(text, "utf8"));
-  return tell(line, verifier.end(Buffer.alloc(0)));
+  const lost = new LostChains();
+  for await (const text of readLines(ask, name, key, undefined, lost)) verifier.push(Buffer.from(text, "utf8"));
+  const code = tell(line, verifier.end(Buffer.alloc(0)));
+  return lost.any ? 1 : code;
 }
 
 /** Verifies an export without asking anybody. */

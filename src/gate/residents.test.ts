@@ -8,8 +8,8 @@ const now = Date.UTC(2026, 0, 1);
 function open() {
   const residents = new Residents();
   const enter = (thread: string, user: string, at = now) => {
-    const has = residents.enter(thread, user, at);
-    if (has) residents.leave(thread, user, at);
+    const has = residents.enter(thread, user, 0, at);
+    if (has) residents.leave(thread, at);
     return has;
   };
   return { residents, enter };
@@ -37,16 +37,22 @@ test("a place is free again when nobody has touched its conversation for 20 seco
   assert.equal(enter("over", "over", now + 20_000), false);
 });
 
-test("whoever waits for an answer keeps the place, however long that takes, and a while after", () => {
+test("whoever waits for an answer keeps the place as long as that takes, and a while after", () => {
   const { residents, enter } = open();
-  for (let n = 0; n < maxResidents; n++) assert.equal(residents.enter(`t${n}`, `user${n}`, now), true);
-  assert.equal(residents.enter("t0", "user0", now), true);
-  const late = now + 60_000;
-  residents.leave("t0", "user0", late);
-  assert.equal(enter("more", "more", late + 20_000), false);
-  residents.leave("t0", "user0", late + 20_000);
-  assert.equal(enter("more", "more", late + 39_999), false);
-  assert.equal(enter("more", "more", late + 40_000), true);
+  for (let n = 0; n < maxResidents; n++) assert.equal(residents.enter(`t${n}`, `user${n}`, 30_000, now), true);
+  assert.equal(residents.enter("t0", "user0", 0, now + 1000), true);
+  residents.leave("t0", now + 1001);
+  assert.equal(enter("more", "more", now + 29_999), false);
+  residents.leave("t0", now + 29_999);
+  assert.equal(enter("more", "more", now + 49_998), false);
+  assert.equal(enter("more", "more", now + 49_999), true);
+});
+
+test("whoever goes away without a word keeps the place for the time of the wait and no longer", () => {
+  const { residents, enter } = open();
+  for (let n = 0; n < maxResidents; n++) assert.equal(residents.enter(`t${n}`, `user${n}`, 30_000, now), true);
+  assert.equal(enter("more", "more", now + 49_999), false);
+  for (let n = 0; n < maxResidents; n++) assert.equal(enter(`new${n}`, `new${n}`, now + 50_000), true);
 });
 
 test("asking for a place takes none, and a clock that goes back keeps nobody out", () => {

@@ -12,22 +12,20 @@ const keptMs = 20_000;
 
 interface Place {
   readonly user: string;
-  /** When it was last looked at. */
-  readonly at: number;
-  /** Requests that look at it now: whoever waits for an answer keeps it in memory. */
+  readonly from: number;
+  /** When the engine will have put it away, unless somebody looks at it again. */
+  readonly until: number;
+  /** Requests that look at it now. */
   readonly looking: number;
 }
 
 export class Residents {
-  /** By thread, whoever was touched longest ago first. */
   readonly #places = new Map<string, Place>();
 
   /** Whether there is a place for this conversation at `now`, milliseconds since the epoch. */
   hasPlace(thread: string, user: string, now: number): boolean {
-    for (const [key, { at, looking }] of this.#places) {
-      if (looking > 0) continue;
-      if (at <= now && now - at < keptMs) break;
-      this.#places.delete(key);
+    for (const [key, { from, until }] of this.#places) {
+      if (from > now || until <= now) this.#places.delete(key);
     }
     if (this.#places.has(thread)) return true;
     const person = personKey(user);
@@ -35,22 +33,24 @@ export class Residents {
     return this.#places.size < maxResidents && own < maxResidentsOfUser;
   }
 
-  /** It is in memory from now on, when there is a place; asked again here, because others may have come in between. */
-  enter(thread: string, user: string, now: number): boolean {
+  /**
+   * It is in memory from now on, when there is a place; asked again here, because others may have come in between. Whoever
+   * looks for `waitMs` at most may go away without a word: the engine then ends the request in the middle.
+   */
+  enter(thread: string, user: string, waitMs: number, now: number): boolean {
     if (!this.hasPlace(thread, user, now)) return false;
-    this.#touch(thread, user, now, 1);
+    const { until = 0, looking = 0 } = this.#places.get(thread) ?? {};
+    const place = { from: now, until: Math.max(until, now + waitMs + keptMs), looking: looking + 1 };
+    this.#places.set(thread, { user: personKey(user), ...place });
     return true;
   }
 
-  /** Whoever entered looks at it no longer. */
-  leave(thread: string, user: string, now: number): void {
-    this.#touch(thread, user, now, -1);
-  }
-
-  #touch(thread: string, user: string, now: number, more: number): void {
-    const looking = (this.#places.get(thread)?.looking ?? 0) + more;
-    this.#places.delete(thread);
-    this.#places.set(thread, { at: now, user: personKey(user), looking });
+  /** One of those who entered looks at it no longer. */
+  leave(thread: string, now: number): void {
+    const place = this.#places.get(thread);
+    if (!place) return;
+    const looking = place.looking - 1;
+    this.#places.set(thread, { ...place, looking, until: looking > 0 ? place.until : now + keptMs });
   }
 }
 

@@ -1,6 +1,7 @@
 // Control `audit`: the four chains of a deployment as one stream of lines, sealed by the broker. It is read page by page from
 // their writers and never held as a whole. What the writers say is passed on as it is: to find fault is the verifier's
-// business, and an exporter that repaired something would hide it.
+// business, and an exporter that repaired something would hide it. A writer that hands out nothing, such as a gate that was
+// taken over, must not keep the others' chains from being taken out: its own ends there, and the broker's seal tells that.
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../controls/manifest/hash.ts";
 import { chainId, genesis, writers, type Standing, type Writer } from "../controls/audit/chain.ts";
@@ -39,15 +40,19 @@ export async function readKey(ask: AskHost, name: string): Promise<string> {
   return witnessKey.parse(await ask("GET", `/v1/deployments/${name}/audit`)).key;
 }
 
-/** The lines of an export, without line ends. */
+/**
+ * The lines of an export, without line ends.
+ * @param onLost told once of each chain that could not be read to its end, and why; what it throws ends the export
+ */
 export async function* exportLines(
   ask: AskHost,
   name: string,
   key: string,
   since: Since | undefined,
   exported: string,
+  onLost: (writer: Writer, why: string) => void,
 ): AsyncGenerator<string> {
-  const readers = writers.map((writer) => new ChainReader(ask, name, writer));
+  const readers = writers.map((writer) => new ChainReader(ask, name, writer, onLost));
   if (since !== undefined) await skipTo(readers, since);
   const hash = createHash("sha256");
   let count = 0;
@@ -111,11 +116,14 @@ function standingsOf(readers: readonly ChainReader[]): Standings {
 class ChainReader {
   readonly writer: Writer;
   readonly #read: (after: number) => Promise<ChainPage>;
+  readonly #onLost: (writer: Writer, why: string) => void;
   #page: Step[] = [];
+  #isLost = false;
   #standing: Standing;
 
-  constructor(ask: AskHost, name: string, writer: Writer) {
+  constructor(ask: AskHost, name: string, writer: Writer, onLost: (writer: Writer, why: string) => void) {
     this.writer = writer;
+    this.#onLost = onLost;
     const path = `/v1/deployments/${name}/${writer === "gate" ? "gate/control/audit" : `audit/${writer}`}`;
     this.#read = async (after) => parsePage(writer, await ask("GET", `${path}?after=${after}`));
     this.#standing = genesis(chainId(name, writer));
@@ -128,12 +136,25 @@ class ChainReader {
 
   /** The next entry, or undefined when there is none now. */
   async peek(): Promise<Step | undefined> {
-    if (this.#page.length === 0) {
-      const { entries, signatures } = await this.#read(this.#standing.sequence);
+    if (this.#page.length === 0 && !this.#isLost) {
+      const { entries, signatures } = await this.#tryRead();
       const at = (seq: number) => signatures.filter(({ sequence }) => sequence === seq);
       this.#page = entries.map(({ entry, head }) => ({ entry, head, signatures: at(entry.seq) }));
     }
     return this.#page[0];
+  }
+
+  async #tryRead(): Promise<ChainPage> {
+    try {
+      const page = await this.#read(this.#standing.sequence);
+      const last = page.entries.at(-1)?.entry.seq;
+      if (last === undefined || last > this.#standing.sequence) return page;
+      throw new ExportFault(`the ${this.writer}'s chain gives entry ${last} again and again`);
+    } catch (error) {
+      this.#isLost = true;
+      this.#onLost(this.writer, error instanceof Error ? error.message : String(error));
+      return { entries: [], signatures: [] };
+    }
   }
 
   async take(): Promise<Step> {

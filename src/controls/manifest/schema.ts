@@ -3,6 +3,7 @@
 // what is not listed does not exist, unknown keys are errors, and nothing is coerced.
 import { z } from "zod";
 import {
+  amount,
   duration,
   fileBeside,
   httpUrl,
@@ -57,9 +58,8 @@ const limits = z
       .max(100_000_000_000)
       .optional()
       .describe("tokens a day (UTC) for model calls, reserved before each"),
-    usd_per_day: z
-      .number()
-      .positive()
+    usd_per_day: amount
+      .positive("more than 0")
       .max(1_000_000)
       .optional()
       .describe("US dollars a day (UTC) for model calls, reserved before each"),
@@ -117,9 +117,9 @@ const review = z
 
 const total = z
   .strictObject({
-    per_turn: z.number().finite().min(0).optional().describe("of one turn"),
-    per_user: z.number().finite().min(0).optional().describe("of one user in 24 hours"),
-    per_day: z.number().finite().min(0).optional().describe("of all in 24 hours"),
+    per_turn: amount.optional().describe("of one turn"),
+    per_user: amount.optional().describe("of one user in 24 hours"),
+    per_day: amount.optional().describe("of all in 24 hours"),
   })
   .describe("bounds of one sum");
 
@@ -134,7 +134,7 @@ export const contract = z
     payload: z.array(property).max(64).default([]).describe("arguments that are content only"),
     bind: z.record(property, scalar).default({}).describe("arguments fixed by the operator, hidden from the model"),
     max: z
-      .record(property, z.number().finite().min(0))
+      .record(property, amount)
       .default({})
       .describe(
         "upper bound of a numeric argument, which must then be given; per_turn, per_user and per_day bound the calls of a turn, and of one user and of all in 24 hours",

@@ -9,7 +9,8 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 
 /** Timers hold 31 bits of milliseconds: a longer one fires at once. */
 export function duration(most: string) {
-  const shape = z.string().regex(durationPattern, { error: "a duration such as 30s, 10m, 4h or 30d", abort: true });
+  const aDuration = "a duration such as 30s, 10m, 4h or 30d";
+  const shape = z.string({ error: aDuration }).regex(durationPattern, { error: aDuration, abort: true });
   return shape.refine((text) => durationMs(text) <= durationMs(most), { error: `a duration of at most ${most}` });
 }
 
@@ -28,7 +29,11 @@ export function plainText(most: number) {
 }
 /** Rate such as `20/min`. */
 export const ratePattern = /^[1-9][0-9]{0,6}\/(s|min|h|day)$/;
-export const rate = z.string().regex(ratePattern, "a rate such as 20/min, 100/h or 5/s");
+const aRate = "a rate such as 20/min, 100/h or 5/s";
+export const rate = z.string({ error: aRate }).regex(ratePattern, aRate);
+const anAmount = "a number from 0, without quotes and without a currency, such as 5000 or 49.5";
+/** Bound of a value, a sum or a count. */
+export const amount = z.number({ error: anAmount }).finite().min(0, anAmount);
 /** Names become socket paths and host labels: short, lower case, no dots. */
 export const namePattern = /^[a-z][a-z0-9-]{0,38}[a-z0-9]$/;
 export const name = z

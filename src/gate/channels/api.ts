@@ -67,7 +67,7 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   const { text, room, workspace } = message;
   const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
   const wait = preferredWait(request.headers.get("prefer"));
-  const taken = await lookAt(key, message.user, env, async (conversation) => {
+  const taken = await lookAt({ key, user: message.user, wait }, env, async (conversation) => {
     const submitted = await conversation.submit({ ...asked, key, text, place });
     if ("reason" in submitted) return submitted;
     return { ...submitted, answer: wait > 0 ? await conversation.answer(submitted.turn, wait) : null };
@@ -97,7 +97,7 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   const key = threadKey(user, thread);
   if (!residents.hasPlace(key, user, Date.now())) return refusalResponse(tooManyConversations);
   const answer = (await openLedger(env).hasThread(key))
-    ? await lookAt(key, user, env, (conversation) => conversation.answer(turn, wait))
+    ? await lookAt({ key, user, wait }, env, (conversation) => conversation.answer(turn, wait))
     : null;
   if (answer && "reason" in answer) return refusalResponse(answer);
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
@@ -105,16 +105,15 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
 
 /** Looks at a conversation, which is in memory meanwhile, if there is a place for it. */
 async function lookAt<T>(
-  key: string,
-  user: string,
+  { key, user, wait }: { key: string; user: string; wait: number },
   env: Env,
   look: (conversation: ReturnType<typeof openThread>) => Promise<T>,
 ): Promise<T | Refusal> {
-  if (!residents.enter(key, user, Date.now())) return tooManyConversations;
+  if (!residents.enter(key, user, wait, Date.now())) return tooManyConversations;
   try {
     return await look(openThread(env, key));
   } finally {
-    residents.leave(key, user, Date.now());
+    residents.leave(key, Date.now());
   }
 }
 

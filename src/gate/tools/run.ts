@@ -70,12 +70,13 @@ export class ToolRunner {
   /** Finds out what became of a call that was executing when something died. */
   async recover(call: AdmittedCall): Promise<Outcome> {
     if (call.server === recordServer) return this.#runRecord(call);
-    if (Date.now() - call.started > memoryMs) return unknown(call);
     const contract = this.#contractOf(call);
     return this.#ask(call, (contract ? durationMs(contract.timeout) : 0) + graceMs);
   }
 
   async #ask(call: AdmittedCall, waitMs: number): Promise<Outcome> {
+    // Also of a call that began a moment ago: a clock that was set ahead in between made the broker forget it.
+    if (Date.now() - call.started > memoryMs) return unknown(call);
     const outcome = await askOutcome(keyOf(call), waitMs);
     if (outcome.state === "not_forwarded") return { ended: "not_forwarded", why: "not_forwarded" };
     return outcome.state === "unknown" ? unknown(call) : this.#conclude(call, outcome);

@@ -1,7 +1,13 @@
 // Control `audit`: what the front refuses of a deployment is on that deployment's chain, however often it is refused.
 import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { chainPage } from "../../controls/wire/audit.ts";
+import { FrontChain } from "./chain.ts";
+import { serveHealth } from "./health.ts";
 import { eventually, openStand, openWire, type Stand } from "./stand.ts";
 
 function eventsOf({ chain }: Stand, name: string): string[] {
@@ -27,6 +33,45 @@ test("two hundred refusals of one kind are one entry, and the count comes with t
   await Promise.all(Array.from({ length: 200 }, () => openWire(stand.port, large).closed()));
   await eventually("the entries", () => eventsOf(stand, "clerk").length > 1);
   assert.deepEqual(eventsOf(stand, "clerk"), ["front_started  1", "request_refused body_too_large 1"]);
+});
+
+test("what was handed out to be signed is on disk: a machine that loses power leaves no chain that looks cut", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-front-"));
+  const lost = join(folder, "lost");
+  const front = new FrontChain(folder, (error) => assert.fail(error));
+  try {
+    for (let turn = 0; turn < 3; turn++) front.table.append("clerk", "front_started", {});
+    assert.equal(front.table.page("clerk", 0).entries.length, 3);
+    front.table.append("clerk", "front_started", {});
+    // What was written without a sync may be lost with the power, and all of it is in the log beside this file.
+    mkdirSync(lost);
+    copyFileSync(join(folder, "front.sqlite"), join(lost, "front.sqlite"));
+    const after = new FrontChain(lost, (error) => assert.fail(error));
+    assert.deepEqual(after.table.lengths(), { clerk: 3 });
+    after.close();
+  } finally {
+    front.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a chain that cannot be read is said, and the front goes on", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-front-"));
+  try {
+    mkdirSync(join(folder, "front"));
+    const front = new FrontChain(folder, (error) => assert.fail(error));
+    const path = join(folder, "front", "health.sock");
+    await serveHealth(path, front.table);
+    front.close();
+    const ask = (target: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const sent = request({ socketPath: path, path: target }, (answer) => resolve(answer.resume().statusCode ?? 0));
+        sent.on("error", reject).end();
+      });
+    assert.deepEqual([await ask("/chains/clerk"), await ask("/healthz"), await ask("/other")], [503, 200, 404]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a request of another deployment is on the chain of that one alone", async (t) => {

@@ -1,9 +1,12 @@
 // Control `audit`: the front's chain of each deployment: that it started, and what it refused of whose requests. Strangers
 // cause these entries, so they are counted and not listed, and nothing waits for the disk while a request does: entries
 // are written a moment later, without a sync. A killed front loses that moment, a machine that loses power perhaps more;
-// what is lost is at the end, and once the broker signed it, it shows.
+// but not what was handed out: the broker remembers the heads that it signed, and a chain that ends before one is a chain
+// that was cut, for ever.
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Writer } from "../../controls/audit/chain.ts";
+import type { EntryBody } from "../../controls/audit/entry.ts";
 import { chainTable, ChainTable } from "../chain-table.ts";
 import { RefusalTally } from "../refusal-tally.ts";
 
@@ -29,7 +32,7 @@ export class FrontChain implements FrontWitness {
    */
   constructor(folder: string, onFailure: (error: Error) => void) {
     this.#database = openDatabase(join(folder, "front.sqlite"));
-    this.table = new ChainTable(this.#database, "front");
+    this.table = new SyncedTable(this.#database, "front");
     this.#tally = new RefusalTally(this.table, onFailure);
   }
 
@@ -47,6 +50,29 @@ export class FrontChain implements FrontWitness {
   close(): void {
     this.#tally.close();
     this.#database.close();
+  }
+}
+
+/** Puts on disk what it hands out, before it does. */
+class SyncedTable extends ChainTable {
+  readonly #database: DatabaseSync;
+  #isOnDisk = false;
+
+  constructor(database: DatabaseSync, writer: Writer) {
+    super(database, writer);
+    this.#database = database;
+  }
+
+  override appendBody(deployment: string, body: EntryBody): void {
+    this.#isOnDisk = false;
+    super.appendBody(deployment, body);
+  }
+
+  override page(deployment: string, after: number): ReturnType<ChainTable["page"]> {
+    // With `synchronous = normal` a commit waits for no disk, and a checkpoint does.
+    if (!this.#isOnDisk) this.#database.exec("pragma wal_checkpoint(passive)");
+    this.#isOnDisk = true;
+    return super.page(deployment, after);
   }
 }
 

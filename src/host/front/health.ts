@@ -19,15 +19,25 @@ export function serveHealth(path: string, chain: ChainTable): Promise<void> {
   }
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
-    const answer = answerOf(chain, request.url ?? "");
-    response.writeHead(answer === null ? 404 : 200, { "content-type": "application/json" });
-    response.end(JSON.stringify(answer));
+    const { status, value } = tryAnswer(chain, request.url ?? "");
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(value));
   });
   server.unref();
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(new Error(`${path}: cannot listen (${error.message})`)));
     server.listen(path, resolve);
   });
+}
+
+/** A disk that is full or broken ends no front: it serves requests all the same. */
+function tryAnswer(chain: ChainTable, target: string): { readonly status: number; readonly value: object | null } {
+  try {
+    const value = answerOf(chain, target);
+    return { status: value === null ? 404 : 200, value };
+  } catch (error) {
+    return { status: 503, value: { detail: `its chain cannot be read: ${(error as Error).message}` } };
+  }
 }
 
 function answerOf(chain: ChainTable, target: string): object | null {

@@ -11,7 +11,13 @@ import { makeProblem } from "./problem.ts";
 type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
 
 /** `GET /v1/deployments/<name>/audit`: asked before an export, so what is new is signed first. */
-export function getKey(host: Host): Promise<Outcome> {
+export function getKey(
+  host: Host,
+  _request: IncomingMessage,
+  [name = ""]: readonly string[],
+): Outcome | Promise<Outcome> {
+  if (host.registry.find(name) === undefined)
+    return { problem: makeProblem(404, "no_such_deployment", `there is no deployment ${name}: see ambit ls`) };
   return answer(async () => {
     await host.witnessNow();
     return { key: await host.chains.key() };

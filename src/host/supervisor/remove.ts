@@ -45,6 +45,11 @@ export function remove(host: Host, name: string, asked: z.infer<typeof removeReq
 
 type Kept = Pick<z.infer<typeof removeAnswer>, "kept" | "notSealed">;
 
+/** A file that ends before one of its chains does is not what is kept of a deployment. */
+function failLost(writer: string, why: string): never {
+  throw new Error(`the ${writer}'s chain cannot be read to its end: ${why}`);
+}
+
 /** The chains as one sealed file; where the gate does not answer, at least the file in which it keeps its own. */
 async function keepChains(host: Host, name: string): Promise<Kept> {
   const { removed } = host.places;
@@ -77,7 +82,7 @@ async function writeExport(host: Host, name: string, path: string): Promise<void
   const key = await readKey(ask, name);
   const file = createWriteStream(path, { mode: 0o600, flags: "wx" });
   await once(file, "open");
-  for await (const line of exportLines(ask, name, key, undefined, new Date().toISOString())) {
+  for await (const line of exportLines(ask, name, key, undefined, new Date().toISOString(), failLost)) {
     if (!file.write(`${line}\n`)) await once(file, "drain");
   }
   file.end();

@@ -14,7 +14,8 @@ import { openRegistry, type Registry } from "./registry.ts";
 import { Witness } from "./witness.ts";
 
 interface Stand {
-  readonly front: FrontChain;
+  front: FrontChain;
+  readonly run: string;
   registry: Registry;
   readonly file: string;
   readonly disputed: string[];
@@ -35,7 +36,7 @@ async function openStand(t: TestContext, control?: string): Promise<Stand> {
     front: { health: healthSocket(broker.run) },
   } as Places;
   const stand: Stand = {
-    ...{ front, file, registry: openRegistry(file, () => ""), disputed: [], said: [] },
+    ...{ front, run: broker.run, file, registry: openRegistry(file, () => ""), disputed: [], said: [] },
     round: () => {
       const { audit } = stand.registry;
       return new Witness({
@@ -106,12 +107,45 @@ for (const [name, sql] of edits) {
   });
 }
 
+for (const [writer, more, sql] of [
+  ["front", "2 entries, and 3", "delete from chain_entries where seq > 2"],
+  ["front", "0 entries, and 3", "delete from chain_entries"],
+  ["admin", "4 entries, and 5", "delete from chain_entries where seq > 4"],
+] as const) {
+  test(`the ${writer} chain that has ${more} were signed, is told before it has grown again`, async (t) => {
+    const stand = await openStand(t);
+    stand.registry.audit.append("clerk", "deployed", {});
+    stand.registry.audit.append("clerk", "started", {});
+    const append = (): void => {
+      if (writer === "admin") stand.registry.audit.append("clerk", "stopped", {});
+      else stand.front.table.append("clerk", "front_started", {});
+    };
+    for (let turn = 0; turn < 3; turn++) append();
+    await stand.round();
+    assert.deepEqual(stand.disputed, []);
+    if (writer === "admin") edit(stand, sql);
+    else await editFront(stand, sql);
+    await stand.round();
+    assert.deepEqual(stand.disputed, [`clerk/${writer}`]);
+  });
+}
+
 test("a broker that does not answer is said and keeps nothing from going on", async (t) => {
   const stand = await openStand(t, "/nowhere/control.sock");
   stand.registry.audit.append("clerk", "stopped", {});
   await stand.round();
   assert.deepEqual(stand.said, ["head_not_signed clerk/admin", "head_not_signed broker"]);
 });
+
+async function editFront(stand: Stand, sql: string): Promise<void> {
+  stand.front.close();
+  const folder = join(stand.run, "own");
+  const database = new DatabaseSync(join(folder, "front.sqlite"));
+  database.exec(sql);
+  database.close();
+  stand.front = new FrontChain(folder, (error) => assert.fail(error));
+  await serveHealth(healthSocket(stand.run), stand.front.table);
+}
 
 function edit(stand: Stand, sql: string): void {
   stand.registry.close();

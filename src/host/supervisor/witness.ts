@@ -66,11 +66,27 @@ export class Witness {
         if (length > audit.lastSigned(name, writer))
           await this.#try(`${name}/${writer}`, () => this.#sign(name, writer, given));
       }
+      if (lengths !== undefined) this.#lookForCuts(writer, lengths);
     }
     if (given.length === 0) return;
     // One commit for all of them. Lost in a kill, they are asked for again.
     const keep = (): void => given.forEach((one) => audit.keepSignature(one.name, one.writer, one.signature));
     await this.#try("signatures", async () => audit.together(keep));
+  }
+
+  /** A chain that is shorter than it was signed has nothing new to sign, and would be silent until it has grown again. */
+  #lookForCuts(writer: Carried, lengths: Readonly<Record<string, number>>): void {
+    const { audit, log, onDisputed } = this.#host;
+    // Every deployment has an entry of its deploy there, also one whose other chain is gone.
+    for (const name of Object.keys(audit.lengths())) {
+      const [length, signed] = [lengths[name] ?? 0, audit.lastSigned(name, writer)];
+      const chain = `${name}/${writer}`;
+      const why = `it has ${length} entries, and ${signed} were signed`;
+      if (length >= signed || this.#said.get(chain) === why) continue;
+      this.#said.set(chain, why);
+      log.event("head_not_signed", { chain, why });
+      onDisputed(name, writer);
+    }
   }
 
   async #sign(name: string, writer: Carried, given: Given[]): Promise<void> {
