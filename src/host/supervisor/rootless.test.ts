@@ -31,7 +31,7 @@ test(
     const stand = await Stand.start(ownState(), undefined, uid);
     await stand.deploy("alpha");
     const { weaker, processes } = await stand.status();
-    assert.match(weaker.join("\n"), /not started as root: broker, front and all gates share user id 65992/);
+    assert.match(weaker.join("\n"), /not started as root: broker, front, admin and all gates share user id 65992/);
     assert.match(weaker.join("\n"), /memory of gates is polled every 250 ms/);
     assert.ok(processes.every((part) => part.uid === uid));
     assert.match((await stand.ask("alpha", "/v1/fetch", "http://127.0.0.1:1/")).body, /door of alpha/);
