@@ -36,9 +36,11 @@ export async function startHost(
   ];
   const child = spawnTied("src/host/supervisor/main.ts", args, process.env, "pipe");
   let last = "";
+  let isReady = false;
+  // Why it did not start is said once, by whoever asked for it.
   const keep = (chunk: Buffer) => {
     last = (last + chunk.toString("utf8")).slice(-2000);
-    log(chunk.toString("utf8"));
+    if (isReady) log(chunk.toString("utf8"));
   };
   child.stdout?.on("data", (chunk: Buffer) => log(chunk.toString("utf8")));
   child.stderr?.on("data", keep);
@@ -46,11 +48,15 @@ export async function startHost(
   child.once("exit", (code) => (ended.code = code));
   const until = Date.now() + startLimitMs;
   for (;;) {
-    if (ended.code !== undefined)
-      throw new CommandError(last.trim().split("\n").at(-1) ?? `the supervisor ended (${ended.code})`);
+    if (ended.code !== undefined) {
+      const why = (last.trim().split("\n").at(-1) ?? "").replace(/^supervisor: /, "");
+      throw new CommandError(why === "" ? `the supervisor ended (${ended.code})` : why);
+    }
     const status = await askStatus(options.state);
     if (status && status.pid === child.pid) {
       const { url, admin: adminUrl, weaker, observing } = status;
+      isReady = true;
+      if (last !== "") log(last);
       return { child, url, admin: adminUrl, weaker, observing, stop: () => endChild(child, stopGraceMs) };
     }
     if (Date.now() > until) {

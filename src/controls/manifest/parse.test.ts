@@ -123,21 +123,9 @@ const refused: readonly (readonly [name: string, text: string, said: RegExp])[] 
     base.replace("Pay supplier invoices.", "true"),
     /^3:1 purpose: expected string, received boolean$/,
   ],
-  [
-    "NaN",
-    `${base}limits: { usd_per_day: .nan }\n`,
-    /^7:11 limits\.usd_per_day: a number from 0, without quotes and without a currency, such as 5000 or 49.5$/,
-  ],
-  [
-    "Infinity",
-    server("{ effect: read, max: { a: .inf } }"),
-    /max\.a: a number from 0, without quotes and without a currency, such as 5000 or 49.5$/,
-  ],
-  [
-    "a number too large for a double",
-    server("{ effect: read, max: { a: 1e999 } }"),
-    /max\.a: a number from 0, without quotes and without a currency, such as 5000 or 49.5$/,
-  ],
+  ["NaN", `${base}limits: { usd_per_day: .nan }\n`, /^7:11 limits\.usd_per_day: a number from 0, /],
+  ["Infinity", server("{ effect: read, max: { a: .inf } }"), /max\.a: a number from 0, /],
+  ["a number too large for a double", server("{ effect: read, max: { a: 1e999 } }"), /max\.a: a number from 0, /],
   ["a negative limit", server("{ effect: read, max: { a: -1 } }"), /max\.a: a number from 0, /],
   ["an amount with a currency", server("{ effect: read, max: { a: 5 EUR } }"), /max\.a: a number from 0, .*currency/],
   [
@@ -145,7 +133,6 @@ const refused: readonly (readonly [name: string, text: string, said: RegExp])[] 
     server('{ effect: read, total: { a: { per_day: "5" } } }'),
     /per_day: a number from 0, .*quotes/,
   ],
-  ["an amount below 0", server("{ effect: read, max: { a: -5 } }"), /max\.a: a number from 0, /],
   ["a budget of 0", `${base}limits: { usd_per_day: 0 }\n`, /usd_per_day: more than 0$/],
   [
     "a rate without its time",

@@ -34,9 +34,12 @@ export const chainPage = z.strictObject({
 });
 export type ChainPage = z.infer<typeof chainPage>;
 
-/** Front and broker: `GET /chains`: how many entries the chain of each deployment has; the broker adds its public key. */
+/**
+ * Front and broker: `GET /chains`: how many entries the chain of each deployment has; the broker adds its public key, and the names of chains that it signs no
+ * further, because they do not follow from what it signed.
+ */
 export const chainLengths = z.strictObject({ lengths: z.record(z.string(), z.int().min(0)) });
-export const brokerChains = chainLengths.extend({ key: z.string() });
+export const brokerChains = chainLengths.extend({ key: z.string(), disputed: z.array(z.string()) });
 
 /** One standing for each of the four chains of a deployment. */
 export const standings = z.strictObject({ admin: standing, broker: standing, front: standing, gate: standing });

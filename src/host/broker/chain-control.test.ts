@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { chainId, genesis, headText, type Standing, type Writer } from "../../controls/audit/chain.ts";
 import { linkAfter } from "../../controls/audit/entry.ts";
 import { sealText } from "../../controls/audit/seal.ts";
-import { chainPage, sealAnswer, type Standings } from "../../controls/wire/audit.ts";
+import { brokerChains, chainPage, sealAnswer, type Standings } from "../../controls/wire/audit.ts";
 import { signAnswer } from "../../controls/wire/door.ts";
 import { startBroker } from "./broker.ts";
 import {
@@ -48,6 +48,23 @@ function chainOf(writer: Writer, count: number): { digests: string[] } & Standin
   });
   return { digests, ...at };
 }
+
+test("a chain that was refused twice in a row is said to be disputed, one that was refused once is not", async (t) => {
+  const broker = await startTestBroker(t, ["clerk"]);
+  await broker.put(makeRelease("clerk", 1));
+  const { digests, sequence, head } = chainOf("gate", 2);
+  const sign = (body: object): Promise<Reply> =>
+    ask(broker.door("clerk"), "http://sign.internal/head", { method: "POST", body: JSON.stringify(body) });
+  const disputed = async (): Promise<string[]> =>
+    brokerChains.parse((await ask(broker.control, "/chains")).json).disputed;
+  const rewritten = { digests, sequence, head: "0".repeat(64) };
+  assert.equal((await sign(rewritten)).status, 409);
+  assert.deepEqual(await disputed(), []);
+  assert.equal((await sign(rewritten)).status, 409);
+  assert.deepEqual(await disputed(), ["clerk/gate"]);
+  assert.equal((await sign({ digests, sequence, head })).status, 200);
+  assert.deepEqual(await disputed(), []);
+});
 
 test("what was put, set, forwarded, answered and refused is on the chain of that deployment", async (t) => {
   const up = await startUpstream(t, (_request, response) => response.end("done"));

@@ -30,7 +30,11 @@ export async function answerChains(chains: Chains, request: IncomingMessage, url
   if (first !== "chains" || more.length > 0) return null;
   const use = `${request.method} ${verb}${writer === "" ? "" : `/${writer}`}`;
   if (name === "" && use === "GET ")
-    return jsonAnswer(200, { lengths: chains.chain.lengths(), key: chains.signer.key });
+    return jsonAnswer(200, {
+      lengths: chains.chain.lengths(),
+      key: chains.signer.key,
+      disputed: chains.signer.disputed(),
+    });
   if (!namePattern.test(name)) return null;
   if (use === "GET ") return readPage(chains, name, url);
   if (use === "POST sign/admin" || use === "POST sign/front")

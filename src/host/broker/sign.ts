@@ -23,6 +23,8 @@ export class Signer {
   readonly #find: StatementSync;
   readonly #store: StatementSync;
   readonly #end: StatementSync;
+  /** How often in a row a chain did not follow from what was signed. */
+  readonly #refused = new Map<string, number>();
 
   /** Makes the key on the first start. @throws {PrivateFileError} when the key's file is not as it must be */
   constructor(database: DatabaseSync, keyFile: string) {
@@ -44,7 +46,10 @@ export class Signer {
    */
   sign(chain: string, request: SignRequest): Signed {
     const last = this.standing(chain);
-    const conflict = (message: string): Signed => ({ isSigned: false, conflict: { ...last, message } });
+    const conflict = (message: string): Signed => {
+      this.#refused.set(chain, (this.#refused.get(chain) ?? 0) + 1);
+      return { isSigned: false, conflict: { ...last, message } };
+    };
     if (request.sequence !== last.sequence + request.digests.length) {
       return conflict(
         `signed up to ${last.sequence}; send exactly the digests from ${last.sequence + 1} to ${request.sequence}, at most 2000 at once`,
@@ -57,10 +62,16 @@ export class Signer {
     }
     const { sequence, head } = request;
     if (request.digests.length > 0) this.#store.run(chain, sequence, head);
+    this.#refused.delete(chain);
     return {
       isSigned: true,
       answer: { sequence, head, signature: this.#signText(headText(chain, request)), key: this.key },
     };
+  }
+
+  /** Chains that do not follow from what was signed. Refused once is a writer that was killed before it kept a signature. */
+  disputed(): string[] {
+    return [...this.#refused].filter(([, times]) => times > 1).map(([chain]) => chain);
   }
 
   /** Seals an export of a deployment: what it says of itself, beside the heads that were signed here last. */

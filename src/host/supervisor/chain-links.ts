@@ -52,15 +52,19 @@ export class ChainLinks {
   }
 
   /** How many entries each chain of a writer has, by deployment. */
-  async lengths(writer: Carried): Promise<Record<string, number>> {
+  async lengths(writer: "admin" | "front"): Promise<Record<string, number>> {
     if (writer === "admin") return this.#audit.lengths();
-    const schema = writer === "broker" ? brokerChains : chainLengths;
-    return (await this.#get<z.infer<typeof chainLengths>>(writer, "/chains", schema)).lengths;
+    return (await this.#get("front", "/chains", chainLengths)).lengths;
+  }
+
+  /** The same of the broker's, with its public key and what it signs no further. */
+  broker(): Promise<z.infer<typeof brokerChains>> {
+    return this.#get("broker", "/chains", brokerChains);
   }
 
   /** The broker's public key. */
   async key(): Promise<string> {
-    return (await this.#get("broker", "/chains", brokerChains)).key;
+    return (await this.broker()).key;
   }
 
   /** Asks for a signature over a chain that is not the broker's own. */

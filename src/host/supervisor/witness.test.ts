@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { makeRelease, startTestBroker } from "../broker/fixtures/harness.ts";
+import { ask, makeRelease, startTestBroker } from "../broker/fixtures/harness.ts";
 import { FrontChain } from "../front/chain.ts";
 import { healthSocket, serveHealth } from "../front/health.ts";
 import { carried, type Carried } from "./admin-chain.ts";
@@ -16,6 +16,8 @@ import { Witness } from "./witness.ts";
 interface Stand {
   front: FrontChain;
   readonly run: string;
+  /** The gate's way to the broker. */
+  readonly door: string;
   registry: Registry;
   readonly file: string;
   readonly disputed: string[];
@@ -36,7 +38,15 @@ async function openStand(t: TestContext, control?: string): Promise<Stand> {
     front: { health: healthSocket(broker.run) },
   } as Places;
   const stand: Stand = {
-    ...{ front, run: broker.run, file, registry: openRegistry(file, () => ""), disputed: [], said: [] },
+    ...{
+      front,
+      run: broker.run,
+      door: broker.door("clerk"),
+      file,
+      registry: openRegistry(file, () => ""),
+      disputed: [],
+      said: [],
+    },
     round: () => {
       const { audit } = stand.registry;
       return new Witness({
@@ -129,6 +139,16 @@ for (const [writer, more, sql] of [
     assert.deepEqual(stand.disputed, [`clerk/${writer}`]);
   });
 }
+
+test("a gate whose chain the broker signs no further is told", async (t) => {
+  const stand = await openStand(t);
+  const body = JSON.stringify({ sequence: 1, head: "0".repeat(64), digests: ["1".repeat(64)] });
+  for (const disputed of [[], ["clerk/gate"]]) {
+    assert.equal((await ask(stand.door, "http://sign.internal/head", { method: "POST", body })).status, 409);
+    await stand.round();
+    assert.deepEqual(stand.disputed, disputed);
+  }
+});
 
 test("a broker that does not answer is said and keeps nothing from going on", async (t) => {
   const stand = await openStand(t, "/nowhere/control.sock");

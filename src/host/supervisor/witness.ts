@@ -3,6 +3,7 @@
 // when something is new, and before the end. What cannot be signed stays unsigned and is said.
 import { setTimeout as pause } from "node:timers/promises";
 import { ChainDisputed, signOnward, type SignedStep } from "../../controls/audit/sign-onward.ts";
+import type { Writer } from "../../controls/audit/chain.ts";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import type { Signature } from "../../controls/wire/audit.ts";
 import { carried, type AdminChain, type Carried } from "./admin-chain.ts";
@@ -19,7 +20,7 @@ export interface WitnessHost {
   /** True for a deployment of this host. */
   isKnown(name: string): boolean;
   /** Told when a chain does not follow from what the broker signed of it. */
-  onDisputed(name: string, writer: Carried): void;
+  onDisputed(name: string, writer: Writer): void;
 }
 
 interface Given {
@@ -59,7 +60,7 @@ export class Witness {
     const { links, audit, isKnown } = this.#host;
     const given: Given[] = [];
     for (const writer of carried) {
-      const lengths = await this.#try(writer, () => links.lengths(writer));
+      const lengths = await this.#try(writer, () => (writer === "broker" ? this.#askBroker() : links.lengths(writer)));
       for (const [name, length] of Object.entries(lengths ?? {})) {
         // The front is asked what it holds, not whom there is.
         if (!namePattern.test(name) || (writer === "front" && !isKnown(name))) continue;
@@ -72,6 +73,15 @@ export class Witness {
     // One commit for all of them. Lost in a kill, they are asked for again.
     const keep = (): void => given.forEach((one) => audit.keepSignature(one.name, one.writer, one.signature));
     await this.#try("signatures", async () => audit.together(keep));
+  }
+
+  /** A gate asks for its signatures itself: that it gets none any more is known to the broker alone. */
+  async #askBroker(): Promise<Record<string, number>> {
+    const { lengths, disputed } = await this.#host.links.broker();
+    for (const [name, writer] of disputed.map((chain) => chain.split("/"))) {
+      if (name !== undefined && writer === "gate") this.#host.onDisputed(name, writer);
+    }
+    return lengths;
   }
 
   /** A chain that is shorter than it was signed has nothing new to sign, and would be silent until it has grown again. */
