@@ -213,7 +213,10 @@ test("a deployment is removed only by its name, a kill in the middle is finished
 });
 
 test("two deploys of one name at once: one is told to wait; of two names both run", async () => {
-  const [one, two] = await Promise.all([put("eta", makeRelease("eta", "one")), put("eta", makeRelease("eta", "two"))]);
+  const [one, two] = await Promise.all([
+    put("omega", makeRelease("omega", "one")),
+    put("omega", makeRelease("omega", "two")),
+  ]);
   assert.deepEqual([one.status, two.status].sort(), [200, 409]);
   const both = await Promise.all([put("theta", makeRelease("theta")), put("iota", makeRelease("iota"))]);
   assert.deepEqual(

@@ -45,12 +45,12 @@ test("without a group a memory bomb ends its gate alone by the poll, and it come
   await stand.deploy("bomb");
   await stand.deploy("calm");
   const [bomb, calm] = [await stand.part("gate:bomb"), await stand.part("gate:calm")];
-  await stand.ask("bomb", "/v1/eat", "500").catch(() => undefined);
+  await stand.ask("bomb", "/v1/eat", "800").catch(() => undefined);
   await until("it is back", async () => {
     const part = await stand.part("gate:bomb");
     return part.state === "ready" && part.pid !== bomb.pid;
   });
-  assert.match(stand.find("part_killed", "gate:bomb")?.why ?? "", /bytes of memory, 268435456 are allowed/);
+  assert.match(stand.find("part_killed", "gate:bomb")?.why ?? "", /bytes of memory, 536870912 are allowed/);
   assert.equal((await stand.part("gate:calm")).pid, calm.pid);
   await stand.stop();
 });
