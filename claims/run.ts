@@ -17,9 +17,8 @@ const limits = { test: 90_000, file: 150_000 };
 const { "controls-off": isTableOnly, json: isJson } = readFlags();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-const on = new Map<string, TestResults>();
-for (const claim of claimFiles()) on.set(claim, await runOn(claim));
-const off = await inPairs(mutations, runOffAloud);
+const on = new Map(await inLanes(2, claimFiles(), async (claim) => [claim, await runOn(claim)] as const));
+const off = await inLanes(3, mutations, runOffAloud);
 const rows = buildRows(controls, on, off);
 for (const { verdict } of rows) total[verdict]++;
 if (isJson) for (const row of rows) say({ event: "control", ...row }, "");
@@ -61,14 +60,18 @@ async function runOffAloud(mutation: (typeof mutations)[number]): Promise<OffRun
   return run;
 }
 
-/** Two at a time: a claim mostly waits, and the machine has two cores. Results in the order of `items`. */
-async function inPairs<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+/** Several at a time: a claim mostly waits, for a start, a clock or a kill. Results in the order of `items`. */
+async function inLanes<Item, Result>(
+  lanes: number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
   const results: Result[] = [];
   const queue = items.entries();
   const worker = async (): Promise<void> => {
     for (const [at, item] of queue) results[at] = await work(item);
   };
-  await Promise.all([worker(), worker()]);
+  await Promise.all(Array.from({ length: lanes }, worker));
   return results;
 }
 

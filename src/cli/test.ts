@@ -95,8 +95,8 @@ async function runUnitTests(): Promise<StepResult> {
   const found = patterns.map((pattern) => ({ pattern, files: globSync(pattern, { cwd: root }).toSorted() }));
   const empty = found.filter(({ files }) => files.length === 0).map(({ pattern }) => `no test file matches ${pattern}`);
   const files = found.flatMap((one) => one.files);
-  const request = { cwd: root, files, concurrency: 2, timeout: minute, fileLimit: 1.5 * minute, forceExit: false };
-  return summarize(await runTests(request, 4 * minute), empty);
+  const request = { cwd: root, files, concurrency: 3, timeout: minute, fileLimit: 1.5 * minute, forceExit: false };
+  return summarize(await runTests(request, 8 * minute), empty);
 }
 
 /** Counts of a test run, with a line or more for each failure and each skip. `also`: further failures. */
@@ -116,7 +116,7 @@ export function summarize(results: TestResults, also: readonly string[] = []): S
 /** The claims and the table of controls are a program of their own, `claims/run.ts`; its lines are passed on as they come. */
 async function runClaims(isTableOnly: boolean, isJson: boolean): Promise<StepResult> {
   const flags = [...(isTableOnly ? ["--controls-off"] : []), ...(isJson ? ["--json"] : [])];
-  const options = { cwd: root, limitMs: 10 * minute, signal: "SIGTERM", stderr: "inherit" } as const;
+  const options = { cwd: root, limitMs: 15 * minute, signal: "SIGTERM", stderr: "inherit" } as const;
   const group = startGroup([join("claims", "run.ts"), ...flags], options);
   let last = "";
   for await (const line of createInterface({ input: group.output })) {
@@ -128,7 +128,7 @@ async function runClaims(isTableOnly: boolean, isJson: boolean): Promise<StepRes
   if (counts === null && last !== "") console.log(last);
   const isHonest = counts !== null && !isTooLate && (code === 0) === (counts.failed === 0);
   if (isHonest) return { ...counts, details: [] };
-  const why = isTooLate ? "took more than 10 minutes" : `ended with exit code ${code} and the last line "${last}"`;
+  const why = isTooLate ? "took more than 15 minutes" : `ended with exit code ${code} and the last line "${last}"`;
   const { passed = 0, failed = 0, skipped = 0 } = counts ?? {};
   return { passed, failed: failed + 1, skipped, details: [`failed: claims/run.ts ${why}`] };
 }
