@@ -72,6 +72,16 @@ test("two hundred corruptions of it are refused by both verifiers, and ours says
   }
 });
 
+test("a seal that the broker did not sign is refused", async () => {
+  const text = exported.file.toString("utf8");
+  const at = text.lastIndexOf('"signature":"') + '"signature":"'.length;
+  const other = text[at] === "A" ? "B" : "A";
+  const forged = Buffer.from(text.slice(0, at) + other + text.slice(at + 1), "utf8");
+  const { ours, theirs } = await judgeBoth(forged, exported.key);
+  assert.ok(!ours.ok && ours.fault.kind === "bad_signature");
+  assert.notEqual(theirs, null);
+});
+
 test("an export sealed with another key than the broker's is refused", async () => {
   const forged = asFile(makeExport({ deployment: stage.name, exported: "2026-05-03T10:00:00Z", entries: [], seed: 1 }));
   const { ours, theirs } = await judgeBoth(forged, exported.key);

@@ -465,7 +465,7 @@ export const mutations: readonly Mutation[] = [
   {
     ...audit,
     name: "the seal of an export is checked",
-    red: "two hundred corruptions of it are refused by both verifiers, and ours says where",
+    red: "a seal that the broker did not sign is refused",
     file: "src/controls/audit/verify.ts",
     find: "if (!this.#options.isSigned(seal.key, sealText(signed), signature))",
     replace: "if (this.#options.isSigned(seal.key, sealText(signed), `${signature} `))",
