@@ -17,8 +17,8 @@ const limits = { test: 90_000, file: 150_000 };
 const { "controls-off": isTableOnly, json: isJson } = readFlags();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-const on = new Map(await inLanes(2, claimFiles(), async (claim) => [claim, await runOn(claim)] as const));
-const off = await inLanes(3, mutations, runOffAloud);
+const on = new Map(await inLanes(3, claimFiles(), async (claim) => [claim, await runOn(claim)] as const));
+const off = await inLanes(5, mutations, runOffAloud);
 const rows = buildRows(controls, on, off);
 for (const { verdict } of rows) total[verdict]++;
 if (isJson) for (const row of rows) say({ event: "control", ...row }, "");

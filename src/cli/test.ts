@@ -95,7 +95,7 @@ async function runUnitTests(): Promise<StepResult> {
   const found = patterns.map((pattern) => ({ pattern, files: globSync(pattern, { cwd: root }).toSorted() }));
   const empty = found.filter(({ files }) => files.length === 0).map(({ pattern }) => `no test file matches ${pattern}`);
   const files = found.flatMap((one) => one.files);
-  const request = { cwd: root, files, concurrency: 3, timeout: minute, fileLimit: 1.5 * minute, forceExit: false };
+  const request = { cwd: root, files, concurrency: 4, timeout: minute, fileLimit: 1.5 * minute, forceExit: false };
   return summarize(await runTests(request, 8 * minute), empty);
 }
 
