@@ -29,7 +29,48 @@ const audit = { control: "audit", claim: "claims/audit.claim.test.ts" } as const
 const leastPrivilege = { control: "least-privilege", claim: "claims/least-privilege.claim.test.ts" } as const;
 const redeploys = { control: "redeploys", claim: "claims/redeploys.claim.test.ts" } as const;
 
+/** Those that wait for a clock stand first, so that a run does not end with waiting. */
 export const mutations: readonly Mutation[] = [
+  {
+    ...runtime,
+    name: "a gate that does not answer is ended",
+    red: "a gate that spins for ever is ended and started again, while its neighbour serves",
+    file: "src/host/supervisor/part-times.ts",
+    find: "  probeMs: 3000,",
+    replace: "  probeMs: 3_000_000,",
+  },
+  {
+    ...audit,
+    name: "the broker signs only what follows from what it signed",
+    red: "on disk, the gate's chain rewritten with right heads: it is named, and the broker signs nothing after it",
+    file: "src/host/broker/sign.ts",
+    find: "if (request.digests.reduce(nextHead, last.head) !== request.head) {",
+    replace: "if (request.digests.reduce(nextHead, last.head) === request.sequence) {",
+  },
+  {
+    ...redeploys,
+    name: "a turn stays with the release that began it",
+    red: "a turn that outlasts the drain ends with words, is not continued by the next release, and its call ran once",
+    file: "src/gate/thread.ts",
+    find: "this.#journal.walkedBy(turn, release) === release ?",
+    replace: `this.#journal.walkedBy(turn, release) !== "" ?`,
+  },
+  {
+    ...review,
+    name: "an approval expires",
+    red: "nobody's decision is a no: an expired call does not run and cannot be approved any more",
+    file: "src/gate/ledger/call-store.ts",
+    find: "where state in ('held', 'approved') and expires <= ? limit ?",
+    replace: "where state in ('held', 'approved') and expires < 0 * ? limit ?",
+  },
+  {
+    ...review,
+    name: "a new release voids what was held",
+    red: "a new release voids what was held under the old one, and what was approved of it counts no more",
+    file: "src/gate/ledger.ts",
+    find: `const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());`,
+    replace: "const voided = 0;",
+  },
   {
     ...redeploys,
     name: "growth has to be accepted",
@@ -61,14 +102,6 @@ export const mutations: readonly Mutation[] = [
     file: "src/host/supervisor/proposals.ts",
     find: "decideVote(requirementOf(before.release, found.by), found.votes, vote)",
     replace: `decideVote(requirementOf(before.release, ""), found.votes, vote)`,
-  },
-  {
-    ...redeploys,
-    name: "a turn stays with the release that began it",
-    red: "a turn that outlasts the drain ends with words, is not continued by the next release, and its call ran once",
-    file: "src/gate/thread.ts",
-    find: "this.#journal.walkedBy(turn, release) === release ?",
-    replace: `this.#journal.walkedBy(turn, release) !== "" ?`,
   },
   {
     ...runtime,
@@ -239,36 +272,12 @@ export const mutations: readonly Mutation[] = [
     replace: "return decision.allowed ? undefined : void decision.refusal;",
   },
   {
-    ...runtime,
-    name: "a gate that does not answer is ended",
-    red: "a gate that spins for ever is ended and started again, while its neighbour serves",
-    file: "src/host/supervisor/part-times.ts",
-    find: "  probeMs: 3000,",
-    replace: "  probeMs: 3_000_000,",
-  },
-  {
     ...review,
     name: "an approval fits one action",
     red: "an approval of another action than the held one is refused",
     file: "src/gate/ledger/review.ts",
     find: "if (row.actionHash !== decision.actionHash) {",
     replace: "if (row.actionHash === decision.by) {",
-  },
-  {
-    ...review,
-    name: "an approval expires",
-    red: "nobody's decision is a no: an expired call does not run and cannot be approved any more",
-    file: "src/gate/ledger/call-store.ts",
-    find: "where state in ('held', 'approved') and expires <= ? limit ?",
-    replace: "where state in ('held', 'approved') and expires < 0 * ? limit ?",
-  },
-  {
-    ...review,
-    name: "a new release voids what was held",
-    red: "a new release voids what was held under the old one, and what was approved of it counts no more",
-    file: "src/gate/ledger.ts",
-    find: `const voided = this.#review.endAll(() => this.#calls.waiting(batch), "void", Date.now());`,
-    replace: "const voided = 0;",
   },
   {
     ...review,
@@ -445,14 +454,6 @@ export const mutations: readonly Mutation[] = [
     file: "src/controls/audit/chain.ts",
     find: "`ambit-chain-v1\\n${previous}\\n${digest}`",
     replace: "`ambit-chain-v1\\n${digest}`",
-  },
-  {
-    ...audit,
-    name: "the broker signs only what follows from what it signed",
-    red: "on disk, the gate's chain rewritten with right heads: it is named, and the broker signs nothing after it",
-    file: "src/host/broker/sign.ts",
-    find: "if (request.digests.reduce(nextHead, last.head) !== request.head) {",
-    replace: "if (request.digests.reduce(nextHead, last.head) === request.sequence) {",
   },
   {
     ...audit,

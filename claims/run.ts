@@ -1,12 +1,16 @@
 // Runs the claims, then each claim again with its control switched off, and prints the table of both. The last line is
 // the count. `--controls-off` runs only claims that stand in the register and prints only the table.
 // usage: node claims/run.ts [--controls-off] [--json]
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { countsLine, summarize } from "../src/cli/test.ts";
 import { runTests, type TestResults } from "../src/cli/test-results.ts";
 import { controls } from "../src/controls.ts";
+import { bringPrograms } from "../src/host/supervisor/programs.ts";
+import { bundlesVariable } from "./fresh-state.ts";
 import { mutations } from "./mutations.ts";
 import { type OffRun, runOff } from "./off-run.ts";
 import { buildRows, renderRows } from "./table.ts";
@@ -17,8 +21,15 @@ const limits = { test: 90_000, file: 150_000 };
 const { "controls-off": isTableOnly, json: isJson } = readFlags();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-const on = new Map(await inLanes(3, claimFiles(), async (claim) => [claim, await runOn(claim)] as const));
-const off = await inLanes(5, mutations, runOffAloud);
+const bundles = await makeBundles();
+process.env[bundlesVariable] = bundles;
+const on = new Map<string, TestResults>();
+const off: OffRun[] = [];
+await inLanes(6, [
+  ...claimFiles().map((claim) => async () => void on.set(claim, await runOn(claim))),
+  ...mutations.map((mutation, at) => async () => void (off[at] = await runOffAloud(mutation))),
+]);
+rmSync(bundles, { recursive: true, force: true });
 const rows = buildRows(controls, on, off);
 for (const { verdict } of rows) total[verdict]++;
 if (isJson) for (const row of rows) say({ event: "control", ...row }, "");
@@ -60,19 +71,21 @@ async function runOffAloud(mutation: (typeof mutations)[number]): Promise<OffRun
   return run;
 }
 
-/** Several at a time: a claim mostly waits, for a start, a clock or a kill. Results in the order of `items`. */
-async function inLanes<Item, Result>(
-  lanes: number,
-  items: readonly Item[],
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const queue = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [at, item] of queue) results[at] = await work(item);
+/** Bundles once for all hosts of this run what a host brings, but for the two large binaries. */
+async function makeBundles(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "ambit-bundles-"));
+  const { node, workerd } = await bringPrograms(folder);
+  for (const binary of [node, workerd]) rmSync(dirname(binary), { recursive: true });
+  return folder;
+}
+
+/** Several at a time: a claim mostly waits, for a start, a clock or a kill. */
+async function inLanes(lanes: number, jobs: readonly (() => Promise<void>)[]): Promise<void> {
+  const queue = jobs.values();
+  const work = async (): Promise<void> => {
+    for (const job of queue) await job();
   };
-  await Promise.all(Array.from({ length: lanes }, worker));
-  return results;
+  await Promise.all(Array.from({ length: lanes }, work));
 }
 
 function say(record: object, line: string): void {
