@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { apartMs, maxWaiting, maxWalking, Walking } from "./walking.ts";
 
 /** Walks that end when they are told to. */
-function openGate() {
-  const walking = new Walking();
+function openGate(apart = { about: 0, alone: 0 }) {
+  const walking = new Walking(apart);
   const started: string[] = [];
   const ends: (() => void)[] = [];
   let count = 0;
@@ -44,26 +44,34 @@ test("a user who floods keeps nobody else from walking, and is one user under an
   assert.equal(started.at(-1), "bob");
 });
 
-test("while somebody else is about, the walks of one user begin apart, and nobody waits for another's", async (t) => {
-  const { started, start, settle } = openGate();
+test("walks that one user has at once begin apart, further while somebody else is about; one by one nobody waits", async (t) => {
+  const { started, start, settle, endNext } = openGate(apartMs);
   t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+  const after = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    await settle();
+  };
   void start("bob");
   for (let n = 0; n < 3; n++) void start("amy");
   void start("carl");
   await settle();
   assert.deepEqual(started, ["bob", "amy", "carl"]);
-  t.mock.timers.tick(apartMs - 1);
-  await settle();
+  await after(apartMs.about - 1);
   assert.equal(started.length, 3);
-  t.mock.timers.tick(1);
-  await settle();
-  t.mock.timers.tick(apartMs);
-  await settle();
+  await after(1);
+  await after(apartMs.about);
   assert.deepEqual(started, ["bob", "amy", "carl", "amy", "amy"]);
-  // Nobody else was about for a while, so nobody has to be left room.
-  t.mock.timers.tick(2000);
-  for (let n = 0; n < 3; n++) void start("bob");
+  // Carl asks again as soon as he is answered.
+  for (let n = 0; n < 3; n++) await endNext();
+  void start("carl");
   await settle();
+  assert.deepEqual([started.length, started.at(-1)], [6, "carl"]);
+  // Nobody else was about for a while, so nobody has to be left that much room.
+  await after(2000);
+  for (let n = 0; n < 2; n++) void start("dora");
+  await settle();
+  assert.equal(started.length, 7);
+  await after(apartMs.alone);
   assert.equal(started.length, 8);
 });
 
@@ -79,7 +87,7 @@ test("a user with too many conversations waiting is crowded, just then and not b
 });
 
 test("a walk that throws gives its place back, and nothing is remembered of users who left", async () => {
-  const walking = new Walking();
+  const walking = new Walking({ about: 0, alone: 0 });
   const fail = (_: unknown, n: number) => walking.run("amy", `t${n}`, () => Promise.reject(new Error("broken")));
   const results = await Promise.allSettled(Array.from({ length: 3 * maxWalking }, fail));
   assert.ok(results.every(({ status }) => status === "rejected"));

@@ -1,14 +1,14 @@
 // Control `rate-limits`: the share of one user, over all conversations. Whoever opens a thousand of them takes the share
 // of one user, not the gate: so many walk at once, the rest wait, first come first served, and when many wait already, no
-// new conversation is taken. While somebody else is about, the walks of one user also begin apart: a model that answers at
-// once would else leave the others the work of all of them to wait for. In memory on purpose: the places live in the
-// process that walks, so a crash frees them with the walks, and what was waiting comes back by its alarm and queues again.
+// new conversation is taken. Walks that one user has at once also begin apart: with a model that answers at once, whoever
+// comes next would else wait for the work of all of them. In memory on purpose: the places live in the process that walks,
+// so a crash frees them with the walks, and what was waiting comes back by its alarm and queues again.
 import { personKey } from "../controls/access/people.ts";
 
 /** Turns of one user that walk at once: most of that time a turn waits for its model. */
 export const maxWalking = 16;
-/** How far apart the walks of one user begin while somebody else is about, milliseconds. */
-export const apartMs = 50;
+/** How far apart walks that one user has at once begin: while somebody else is about, and while nobody is; milliseconds. */
+export const apartMs = { about: 50, alone: 15 } as const;
 /** Whoever began a walk so recently is about, milliseconds. */
 const aboutMs = 1000;
 /** Conversations of one user that may wait for that. */
@@ -26,9 +26,14 @@ interface Line {
 }
 
 export class Walking {
+  readonly #apart: { readonly about: number; readonly alone: number };
   readonly #lines = new Map<string, Line>();
   /** When the last walk of a user began, or will; whoever began longest ago first. */
   readonly #began = new Map<string, number>();
+
+  constructor(apart: { readonly about: number; readonly alone: number } = apartMs) {
+    this.#apart = apart;
+  }
 
   /** Whether so many conversations of this user wait that another one would have to wait too long. */
   isCrowded(user: string): boolean {
@@ -53,7 +58,7 @@ export class Walking {
       await promise;
     }
     try {
-      await this.#takeTurns(key);
+      await this.#takeTurns(key, line);
       return await walk();
     } finally {
       if (line.walking.get(thread) === place) this.#leave(key, line, thread);
@@ -65,7 +70,7 @@ export class Walking {
     return this.#lines.size;
   }
 
-  async #takeTurns(key: string): Promise<void> {
+  async #takeTurns(key: string, line: Line): Promise<void> {
     const now = Date.now();
     for (const [user, at] of this.#began) {
       if (Math.abs(now - at) < aboutMs) break;
@@ -73,7 +78,10 @@ export class Walking {
     }
     const last = this.#began.get(key) ?? 0;
     const isAlone = this.#began.size === (this.#began.has(key) ? 1 : 0);
-    const at = isAlone ? now : Math.min(Math.max(now, last + apartMs), now + aboutMs);
+    // Whoever asks one thing after the other takes nobody's share.
+    const isOneByOne = line.walking.size === 1;
+    const apart = isAlone ? this.#apart.alone : this.#apart.about;
+    const at = isOneByOne ? now : Math.min(Math.max(now, last + apart), now + aboutMs);
     this.#began.delete(key);
     this.#began.set(key, at);
     if (at > now) await new Promise((resolve) => setTimeout(resolve, at - now));

@@ -14,8 +14,8 @@ const channel = "api";
 const turnPath = /^\/v1\/threads\/([A-Za-z0-9_-]{1,64})\/turns\/([1-9][0-9]{0,8})$/;
 const keyPattern = /^[\x21-\x7e]{1,128}$/;
 const longestWaitMs = 30_000;
-/** How long whoever is refused for too many conversations waits for that answer. */
-const crowdedMs = 250;
+/** How long, on average, whoever is refused for too much waits for that answer: a flood is as slow as its own refusals. */
+const lateMs = 800;
 
 const tooManyWaiting: Refusal = {
   control: "rate-limits",
@@ -55,15 +55,12 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (refusal) return refuseMessage(refusal, message, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(message.user, thread);
-  // Refused from memory and not at once: a flood costs no commit, no conversation and little work.
-  if (walking.isCrowded(message.user)) {
-    await new Promise((resolve) => setTimeout(resolve, crowdedMs));
-    return refusalResponse(tooManyWaiting);
-  }
-  if (!residents.hasPlace(key, message.user, Date.now())) return refusalResponse(tooManyConversations);
+  // From memory: a flood costs no commit, no conversation and little work.
+  if (walking.isCrowded(message.user)) return refuseLate(tooManyWaiting);
+  if (!residents.hasPlace(key, message.user, Date.now())) return refuseLate(tooManyConversations);
   const asked = { channel, user: message.user, idempotency };
   const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
-  if (unheard) return refusalResponse(unheard, { headers });
+  if (unheard) return refuseLate(unheard, headers);
   const { text, room, workspace } = message;
   const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
   const wait = preferredWait(request.headers.get("prefer"));
@@ -72,11 +69,17 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
     if ("reason" in submitted) return submitted;
     return { ...submitted, answer: wait > 0 ? await conversation.answer(submitted.turn, wait) : null };
   });
-  if ("reason" in taken) return refusalResponse(taken);
+  if ("reason" in taken) return refuseLate(taken);
   const { answer } = taken;
   if (answer && answer.state !== "queued" && answer.state !== "running")
     return Response.json({ thread, ...answer }, { headers });
   return Response.json({ thread, turn: taken.turn }, { status: 202, headers });
+}
+
+async function refuseLate(refusal: Refusal, headers: Record<string, string> = {}): Promise<Response> {
+  // Not all after the same time: they would come back all at once.
+  await new Promise((resolve) => setTimeout(resolve, lateMs * (0.5 + Math.random())));
+  return refusalResponse(refusal, { headers });
 }
 
 /** `Prefer: wait=SECONDS` (RFC 7240, section 4.3): how long the caller would wait for the answer itself, milliseconds. */
@@ -95,11 +98,11 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
     return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
   }
   const key = threadKey(user, thread);
-  if (!residents.hasPlace(key, user, Date.now())) return refusalResponse(tooManyConversations);
+  if (!residents.hasPlace(key, user, Date.now())) return refuseLate(tooManyConversations);
   const answer = (await openLedger(env).hasThread(key))
     ? await lookAt({ key, user, wait }, env, (conversation) => conversation.answer(turn, wait))
     : null;
-  if (answer && "reason" in answer) return refusalResponse(answer);
+  if (answer && "reason" in answer) return refuseLate(answer);
   return answer ? Response.json({ thread, ...answer }) : problemResponse(404, "not_found", "there is no such turn");
 }
 
