@@ -6,6 +6,11 @@ import { frozenSince } from "./freeze.ts";
 import { authorityDiff, maxDrainMs } from "./releases.ts";
 
 export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
+/**
+ * Names the conversation in a request that has no field for it, and in its answer. Of Ambit's own headers the only one that
+ * a caller may send and, but for the request id, the only one that a gate may answer; its value is a thread id.
+ */
+export const threadHeader = "x-ambit-thread";
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
 
 const place = z.string().min(1).max(254).refine(isPrintable, "one line without control or invisible characters");

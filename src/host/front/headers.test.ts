@@ -46,6 +46,12 @@ const rows: readonly [string, Case, unknown][] = [
   ["two Authorization headers", { headers: ["Authorization", "Bearer a", "authorization", "Bearer a"] }, "bad_headers"],
   ["two Content-Type headers", { headers: ["Content-Type", "a/b", "Content-Type", "a/c"] }, "bad_headers"],
   ["two idempotency keys", { headers: ["Idempotency-Key", "a", "Idempotency-Key", "b"] }, "bad_headers"],
+  ["a thread", { headers: ["X-Ambit-Thread", "th_A-1"] }, { kind: "length", bytes: 0 }],
+  ["a thread of 64 characters", { headers: ["X-Ambit-Thread", "a".repeat(64)] }, { kind: "length", bytes: 0 }],
+  ["a thread of 65 characters", { headers: ["X-Ambit-Thread", "a".repeat(65)] }, "bad_headers"],
+  ["an empty thread", { headers: ["X-Ambit-Thread", ""] }, "bad_headers"],
+  ["a thread with a slash", { headers: ["X-Ambit-Thread", "a/b"] }, "bad_headers"],
+  ["two threads", { headers: ["X-Ambit-Thread", "a", "x-ambit-thread", "a"] }, "bad_headers"],
   ["two hosts", { headers: ["Host", "y"] }, "bad_headers"],
   ["a control character in a value", { headers: ["X-Note", "a\u0001b"] }, "bad_headers"],
   ["a high byte in a value", { headers: ["X-Note", "a\u00e4b"] }, { kind: "length", bytes: 0 }],
@@ -69,7 +75,7 @@ test("HTTP/1.1 without Host is refused, HTTP/1.0 is not, and a Host with a path 
 test("what only a proxy may say is taken away, whoever says it, and the front's own words stand alone", () => {
   const hearsay = (
     "Forwarded,Via,X-Forwarded-For,X-Forwarded-Host,X-FORWARDED-PROTO,X-Real-IP,True-Client-IP,CF-Connecting-IP," +
-    "Cf-Access-Jwt-Assertion,X-Ambit-Client,x-ambit-request-id,X-Ambit-Call,X-AMBIT-anything,X-Original-URL," +
+    "Cf-Access-Jwt-Assertion,X-Ambit-Client,X-Ambit-Threads,X-Ambit-User,x-ambit-request-id,X-Ambit-Call,X-AMBIT-anything,X-Original-URL," +
     "X-Rewrite-URL,X-HTTP-Method-Override"
   ).split(",");
   const raw = ["Accept", "a/b", ...hearsay.flatMap((name) => [name, "6.6.6.6"])];
@@ -136,4 +142,14 @@ test("an answer loses Ambit's own headers and hop-by-hop ones, keeps its length,
 test("an answer cannot set what a browser keeps for every deployment of this origin", () => {
   const raw = ["Set-Cookie", "a=b; Path=/", "Clear-Site-Data", '"*"', "Alt-Svc", "h3=1", "X-Note", "kept"];
   assert.deepEqual(answerHeaders(raw, "id"), ["x-note", "kept", "x-ambit-request-id", "id"]);
+});
+
+test("of Ambit's own headers a caller's thread crosses to the gate, and a gate's thread back when it is one", () => {
+  const sent = forwardHeaders(["X-Ambit-Thread", "t-1", "X-Ambit-Thread-Of", "t-2"], { kind: "none" }, passed);
+  assert.deepEqual(sent.slice(2, 4), ["x-ambit-thread", "t-1"]);
+  assert.ok(!sent.includes("t-2"));
+  const answered = (value: string) => answerHeaders(["X-Ambit-Thread", value, "X-Ambit-User", "amy"], "id");
+  assert.deepEqual(answered("t-1"), ["x-ambit-thread", "t-1", "x-ambit-request-id", "id"]);
+  for (const value of ["", "a b", "a".repeat(65), "../x"])
+    assert.deepEqual(answered(value), ["x-ambit-request-id", "id"]);
 });

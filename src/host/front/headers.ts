@@ -3,6 +3,7 @@
 // section 11.2). So framing is read strictly and written anew, headers that may stand once stand once, and everything
 // that only a proxy may say is taken away before the front says it.
 import { ownHeaderPrefix } from "../../controls/wire/door.ts";
+import { threadHeader, threadIdPattern } from "../../controls/wire/gate.ts";
 import { type FrontRefusal, refuse } from "./refusal.ts";
 import type { FrontLimits } from "./limits.ts";
 
@@ -31,7 +32,7 @@ const hearsay = new Set(
 );
 const hearsayPrefixes = [ownHeaderPrefix, "x-forwarded-", "cf-"];
 const once =
-  "host authorization content-type content-length content-encoding transfer-encoding idempotency-key expect origin".split(
+  `host authorization content-type content-length content-encoding transfer-encoding idempotency-key expect origin ${threadHeader}`.split(
     " ",
   );
 const plainValue = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -58,6 +59,8 @@ export function parseFraming(
   if ([...singles.values()].some((values) => values.length > 1)) return refuse("bad_headers");
   const host = singles.get("host")?.[0];
   if (host === undefined ? version !== "1.0" : !hostValue.test(host)) return refuse("bad_headers");
+  const thread = singles.get(threadHeader)?.[0];
+  if (thread !== undefined && !threadIdPattern.test(thread)) return refuse("bad_headers");
   return framingOf(
     method,
     version,
@@ -121,11 +124,11 @@ const forOrigin = new Set(
   ).split(" "),
 );
 
-/** Headers for the client out of a gate's answer; Ambit's own are for the inside only, but for the request id. */
+/** Headers for the client out of a gate's answer; Ambit's own are for the inside only, but for the request id and the thread. */
 export function answerHeaders(raw: readonly string[], requestId: string): string[] {
   const kept = pairs(raw)
     .filter(keeper(raw))
-    .filter(([name]) => !name.startsWith(ownHeaderPrefix) && !forOrigin.has(name));
+    .filter(([name, value]) => (isThread(name, value) || !name.startsWith(ownHeaderPrefix)) && !forOrigin.has(name));
   return [...kept.flat(), `${ownHeaderPrefix}request-id`, requestId];
 }
 
@@ -140,8 +143,13 @@ function keeper(raw: readonly string[]): (field: readonly [string, string]) => b
   return ([name]) => !hopByHop.has(name) && !dropped.has(name);
 }
 
+/** One that is no thread id is the word of a gate gone wrong, and is not passed on. */
+function isThread(name: string, value: string): boolean {
+  return name === threadHeader && threadIdPattern.test(value);
+}
+
 function isHearsay(name: string): boolean {
-  return hearsay.has(name) || hearsayPrefixes.some((prefix) => name.startsWith(prefix));
+  return name !== threadHeader && (hearsay.has(name) || hearsayPrefixes.some((prefix) => name.startsWith(prefix)));
 }
 
 /** Lower-case name and value of each header, in order. */

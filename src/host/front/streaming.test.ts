@@ -16,15 +16,17 @@ test("each piece of an answer arrives before the gate sends the next", async (t)
     next = () => (count < 3 ? response.write(`data: ${count++}\n\n`) : response.end());
     response.flushHeaders();
   });
-  const answer = await fetch(`${stand.url}/d/clerk/v1/x`);
-  const reader = (answer.body ?? assert.fail()).getReader();
-  for (let count = 0; count < 3; count++) {
+  for (const asked of [{}, { method: "POST", body: `{"stream":true}` }]) {
+    const answer = await fetch(`${stand.url}/d/clerk/v1/x`, asked);
+    const reader = (answer.body ?? assert.fail()).getReader();
+    for (let count = 0; count < 3; count++) {
+      next?.();
+      const { value } = await reader.read();
+      assert.equal(new TextDecoder().decode(value), `data: ${count}\n\n`);
+    }
     next?.();
-    const { value } = await reader.read();
-    assert.equal(new TextDecoder().decode(value), `data: ${count}\n\n`);
+    assert.equal((await reader.read()).done, true);
   }
-  next?.();
-  assert.equal((await reader.read()).done, true);
 });
 
 test("each piece of a request arrives before the client sends the next", async (t) => {
