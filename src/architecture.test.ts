@@ -82,10 +82,11 @@ const rooms: readonly Room[] = [
       "src/host/control-client.ts",
       "src/host/audit-export.ts",
       "src/host/supervisor/places.ts",
+      "src/host/supervisor/log-file.ts",
       "src/cli/",
     ],
     packages: ["zod", "yaml", "@cedar-policy/cedar-wasm/nodejs"],
-    because: "the command line asks a running host, whose places it must know; it is not a second one",
+    because: "the command line asks a running host, whose places and log files it must know; it is not a second one",
   },
 ];
 

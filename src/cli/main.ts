@@ -37,6 +37,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "show processes, or one deployment",
     run: async (args) => (await import("./status.ts")).runStatus(args),
   },
+  logs: {
+    help: "show what the host, or one deployment, did; -f goes on",
+    run: async (args) => (await import("./logs.ts")).runLogs(args),
+  },
   chat: { help: "talk to a deployment", run: async (args) => (await import("./chat.ts")).runChat(args) },
   approvals: {
     help: "see and decide what waits for a person",

@@ -10,7 +10,7 @@ import { serveControl } from "./control.ts";
 import { Deployments } from "./deployments.ts";
 import { systemResolve, type Resolve } from "./dial.ts";
 import { openDoor } from "./door.ts";
-import type { Log } from "./log.ts";
+import { hideIn, type Log } from "./log.ts";
 import { PrivateFileError } from "./private-file.ts";
 import { QueryLine } from "./query-thread.ts";
 import { SecretsFile } from "./secrets-file.ts";
@@ -42,13 +42,14 @@ export async function startBroker({
   state,
   run,
   threadFile,
-  log,
+  log: write,
   resolve = systemResolve,
 }: BrokerOptions): Promise<Broker> {
   requirePrivateFolder(state);
   const folder = join(state, "deployments");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const secrets = new SecretsFile(join(state, "secrets.json"));
+  const log = hideIn(write, (text) => secrets.hide(text));
   const database = openStorage(join(state, "broker.sqlite"));
   const chain = new ChainTable(database, "broker");
   const storageFailed = (error: Error): void => log("error", "storage_failed", { error: error.message });

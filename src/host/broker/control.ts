@@ -130,6 +130,6 @@ async function putSecret(
   body.value.fill(0);
   if (reason !== null) return { ...problemAnswer(problem("refused", "bad_secret", reason)), status: 400 };
   chain.append(name, "secret_set", { secret });
-  log("info", "secret_set", { deployment: name, secret });
+  log("info", "secret_set", { deployment: name, name: secret });
   return done;
 }

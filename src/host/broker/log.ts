@@ -19,6 +19,14 @@ export function openLog(write: (line: string) => void): Log {
   };
 }
 
+/** The same log, with `hide` over every text that it is given: what others said may hold what we sent them. */
+export function hideIn(log: Log, hide: (text: string) => string): Log {
+  return (level, event, fields = {}) => {
+    const shown = Object.entries(fields).map(([key, value]) => [key, typeof value === "string" ? hide(value) : value]);
+    log(level, event, Object.fromEntries(shown) as Fields);
+  };
+}
+
 /**
  * A log for events that a gate can cause as fast as it likes; what is left out is counted in the next line.
  * @param topicOf in each second the first line about a topic is never left out

@@ -40,6 +40,15 @@ test("of a deployment that is forgotten no value is left, on disk neither, and t
   assert.equal(new SecretsFile(path).open("clerk", "erp"), null);
 });
 
+test("a text that repeats a value is shown without it, and a short value is left in other words", (t) => {
+  const secrets = new SecretsFile(join(makeFolder(t), "secrets.json"));
+  secrets.set("clerk", "erp", "correct horse");
+  secrets.set("clerk", "longer", "correct horse battery");
+  secrets.set("clerk", "short", "horse");
+  assert.equal(secrets.hide("a correct horse battery, correct horse"), "a [secret], [secret]");
+  assert.equal(secrets.hide("a horse"), "a horse");
+});
+
 test("a secret of another deployment, another name, or an inherited property is not given", (t) => {
   const secrets = new SecretsFile(join(makeFolder(t), "secrets.json"));
   secrets.set("clerk", "erp", value);

@@ -3,6 +3,7 @@
 // that writes an outgoing header gets one. Must stay true: a value is never part of an error, a log line or an answer,
 // and a file that others could read is refused, not used.
 import { z } from "zod";
+import { mark } from "../../controls/logs/strip.ts";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
@@ -11,6 +12,7 @@ export const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;
 const valuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** Longest value, characters. */
 export const maxSecretLength = 8192;
+const leastHidden = 6;
 const maxFileBytes = 16 * 1024 * 1024;
 
 const fileSchema = z.strictObject({
@@ -35,6 +37,13 @@ export class SecretsFile {
   /** The value, for the one header that is being written; null when it was never set. */
   open(deployment: string, secret: string): string | null {
     return own(own(this.#content.deployments, deployment) ?? {}, secret);
+  }
+
+  /** A text without any of the values in it; one of fewer than `leastHidden` characters stands in too many words. */
+  hide(text: string): string {
+    const values = Object.values(this.#content.deployments).flatMap((secrets) => Object.values(secrets));
+    const found = values.filter((value) => value.length >= leastHidden && text.includes(value));
+    return found.toSorted((a, b) => b.length - a.length).reduce((left, value) => left.replaceAll(value, mark), text);
   }
 
   /** Removes all values of a deployment. */

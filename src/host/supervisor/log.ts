@@ -1,9 +1,10 @@
 // Control `runtime`: what the host says, one JSON object a line on standard output. A part that was taken over wants to
 // flood the log, to write lines that look like another part's, or to stop the supervisor by not being read. So a child's
-// words are a quoted member of our own line, cut and counted, and a reader who stalls loses lines and stops nobody.
+// words are a quoted member of our own line, stripped, cut and counted, and a reader who stalls loses lines and stops nobody.
 import { write } from "node:fs";
 import type { Readable } from "node:stream";
 import type { JsonObject } from "../../boundary.ts";
+import { stripLine } from "../../controls/logs/strip.ts";
 
 export const maxLineBytes = 4096;
 interface Rate {
@@ -20,6 +21,8 @@ const maxBacklog = 1_048_576;
 export interface Log {
   /** Something the supervisor did or saw. */
   event(event: string, fields?: JsonObject): void;
+  /** From now on every line goes to `file` as well. */
+  keepIn(file: (line: string) => void): void;
   /** Passes on the lines of one stream of a child until it ends; `onLine` sees each before it is counted. */
   follow(process: string, stream: Readable, onLine?: (line: string) => void): void;
 }
@@ -116,23 +119,22 @@ function openMeter({ burst, perSecond }: Rate, now: () => number): () => { pass:
   };
 }
 
-/** JSON leaves some characters as they are that a terminal obeys or that turn text round; here they are `\uXXXX` too. */
-function visible(json: string): string {
-  const escape = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (text) => text.split("").map(escape).join(""));
-}
-
-/** A log on `writeLine`. `now` is in milliseconds. */
+/** A log on `writeLine`, the one way on which lines leave: what looks like a secret stays here. `now` is in milliseconds. */
 export function openLog(writeLine: (line: string) => void, now: () => number = Date.now): Log {
   const meters = new Map<string, ReturnType<typeof openMeter>>();
-  const say = (fields: JsonObject): void =>
-    writeLine(visible(JSON.stringify({ time: new Date(now()).toISOString(), ...fields })));
+  let keep: (line: string) => void = () => undefined;
+  const say = (fields: JsonObject): void => {
+    const line = stripLine({ time: new Date(now()).toISOString(), ...fields });
+    writeLine(line);
+    keep(line);
+  };
   const meterOf = (process: string): ReturnType<typeof openMeter> => {
     const meter = meters.get(process) ?? openMeter(process === "broker" ? brokerRate : usualRate, now);
     meters.set(process, meter);
     return meter;
   };
   return {
+    keepIn: (file) => void (keep = file),
     event: (event, fields = {}) => say({ process: "supervisor", event, ...fields }),
     follow: (process, stream, onLine) =>
       followLines(stream, (line) => {

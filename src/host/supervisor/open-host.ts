@@ -10,6 +10,7 @@ import { CedarProgram } from "./cedar-program.ts";
 import { findLibraries } from "./libraries.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
+import { openLogFile } from "./log-file.ts";
 import { requireSandbox, requireTools } from "./machine.ts";
 import { findPlaces, requireSocketPaths, type Places } from "./places.ts";
 import { bringCedar, type Programs } from "./programs.ts";
@@ -81,6 +82,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const libraries = findLibraries(programs.workerd);
     requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
     const { listen, admin, log } = options;
+    log.keepIn(openLogFile(places.logs));
     return new Host({ places, ids, registry, groups, programs, cedar, libraries, listen, admin, log });
   } catch (error) {
     removeRunFolder(places);

@@ -19,6 +19,8 @@ export interface Places {
   readonly gates: string;
   /** Audit chains of deployments that were removed. */
   readonly removed: string;
+  /** What the host said, see log-file.ts. */
+  readonly logs: string;
   readonly gateSockets: string;
   readonly doors: string;
   readonly configs: string;
@@ -90,6 +92,7 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     programs: join(real, "programs"),
     gates: join(real, "gates"),
     removed: join(real, "removed"),
+    logs: join(real, "logs"),
     gateSockets: join(run, "gates"),
     doors: join(run, "doors"),
     configs: join(run, "configs"),

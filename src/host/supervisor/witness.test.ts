@@ -54,6 +54,7 @@ async function openStand(t: TestContext, control?: string): Promise<Stand> {
         log: {
           event: (event, fields) => void stand.said.push(`${event} ${String(fields?.["chain"])}`),
           follow: () => {},
+          keepIn: () => {},
         },
         onDisputed: (name, writer) => void stand.disputed.push(`${name}/${writer}`),
       }).round();
