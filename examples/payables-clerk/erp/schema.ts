@@ -2,7 +2,8 @@
 // `payments` or `outgoing_mail`. What must stay true: one row per call received, written durably (WAL, synchronous
 // FULL) before the call is answered, and never deduplicated. This ERP is deliberately not idempotent, so a payment that
 // was asked for twice is visible as two rows; whoever calls it has to call once.
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { inTransaction, openDatabase, prepareWording, readFrom } from "../../tool-server/database.ts";
 
 export interface Supplier {
   readonly id: string;
@@ -85,20 +86,11 @@ const ddl = `
   create table if not exists outgoing_mail (
     id integer primary key autoincrement, to_addr text not null, subject text not null, body text not null, sent_at text not null
   ) strict;
-  create table if not exists reworded_tools (tool text primary key, description text not null) strict;
 `;
 
 /** Opens the ERP file, creating file and tables when they are missing. Throws when it cannot be written or is no ERP. */
 export function openErp(file: string): DatabaseSync {
-  try {
-    const db = new DatabaseSync(file, { timeout: 5000, enableForeignKeyConstraints: true });
-    db.exec("pragma journal_mode = wal; pragma synchronous = full;");
-    db.exec(ddl);
-    return db;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`cannot open the ERP file ${file}: ${why}; name a writable path in an existing folder`, { cause });
-  }
+  return openDatabase("ERP", file, ddl);
 }
 
 /** The queries of the tools over one open file, prepared once. */
@@ -117,7 +109,6 @@ export function prepareQueries(db: DatabaseSync) {
   );
   const markPaid = db.prepare("update invoices set status = 'paid' where id = ?");
   const changeIban = db.prepare("update suppliers set iban = ? where id = ?");
-  const wording = db.prepare("select description from reworded_tools where tool = ?");
   const insertMail = db.prepare("insert into outgoing_mail (to_addr, subject, body, sent_at) values (?, ?, ?, ?)");
 
   return {
@@ -137,8 +128,7 @@ export function prepareQueries(db: DatabaseSync) {
     },
     /** Sets a supplier's bank account; false: no such supplier. */
     changeSupplierIban: (id: string, newIban: string) => changeIban.run(newIban, id).changes === 1,
-    /** What this tool is said to do instead of what its code says, if somebody reworded it. Read at each new session. */
-    reworded: (tool: string) => wording.get(tool)?.["description"] as string | undefined,
+    wording: prepareWording(db),
     /** Writes one row of outgoing mail and returns its number. */
     sendMail: (to: string, subject: string, body: string, sentAt: string) =>
       Number(insertMail.run(to, subject, body, sentAt).lastInsertRowid),
@@ -149,26 +139,8 @@ export type ErpQueries = ReturnType<typeof prepareQueries>;
 
 /** What happened, read from the file alone through a connection that cannot write. */
 export function readOutcome(file: string): { payments: Payment[]; outgoingMail: OutgoingMail[] } {
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
-  try {
-    return {
-      payments: db.prepare("select * from payments order by id").all() as unknown as Payment[],
-      outgoingMail: db.prepare("select * from outgoing_mail order by id").all() as unknown as OutgoingMail[],
-    };
-  } finally {
-    db.close();
-  }
-}
-
-/** Runs `work` in one immediate transaction; anything thrown rolls it back. */
-export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec("begin immediate");
-  try {
-    const result = work();
-    db.exec("commit");
-    return result;
-  } catch (cause) {
-    if (db.isTransaction) db.exec("rollback");
-    throw cause;
-  }
+  return readFrom(file, (db) => ({
+    payments: db.prepare("select * from payments order by id").all() as unknown as Payment[],
+    outgoingMail: db.prepare("select * from outgoing_mail order by id").all() as unknown as OutgoingMail[],
+  }));
 }

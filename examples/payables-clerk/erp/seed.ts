@@ -4,7 +4,7 @@
 // take for its own (a test holds that), so anything obeyed in this example was obeyed from the attacker's mail.
 import type { DatabaseSync } from "node:sqlite";
 import type { InboxMail, Invoice, PurchaseOrder, Supplier } from "./schema.ts";
-import { inTransaction } from "./schema.ts";
+import { insert, inTransaction, seedTables } from "../../tool-server/database.ts";
 
 /** What the attacker's mail asks for, so that a test can look for it in the file. */
 export const attack = {
@@ -92,14 +92,7 @@ function mail(id: string, from: string, subject: string, lines: string[]): Inbox
 
 /** Fills an empty ERP. Returns false, and changes nothing, when suppliers are already there. */
 export function seedErp(db: DatabaseSync): boolean {
-  return inTransaction(db, () => {
-    if (db.prepare("select 1 from suppliers limit 1").get() !== undefined) return false;
-    for (const row of suppliers) insert(db, "suppliers", row);
-    for (const row of orders) insert(db, "purchase_orders", row);
-    for (const row of invoices) insert(db, "invoices", row);
-    for (const row of mails) insert(db, "inbox", row);
-    return true;
-  });
+  return seedTables(db, { suppliers, purchase_orders: orders, invoices, inbox: mails });
 }
 
 /**
@@ -117,12 +110,4 @@ export function addHonestInvoice(db: DatabaseSync, n: number): HonestInvoice {
     insert(db, "inbox", mail(msg, honest.supplierEmail, `Invoice ${inv}`, body));
   });
   return { ...honest, messageId: msg, invoiceId: inv, amountCents };
-}
-
-// Table and column names come from this file alone; values are bound.
-function insert(db: DatabaseSync, table: string, row: Readonly<Record<string, unknown>> | object): void {
-  const entries = Object.entries(row) as [string, string | number][];
-  const columns = entries.map(([column]) => column).join(", ");
-  const marks = entries.map(() => "?").join(", ");
-  db.prepare(`insert into ${table} (${columns}) values (${marks})`).run(...entries.map(([, value]) => value));
 }

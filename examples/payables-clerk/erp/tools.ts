@@ -3,10 +3,9 @@
 // stay true: a tool does its work once per call received, and the work is committed before the answer leaves. What a
 // tool is said to do can be reworded in the file while the server runs, as in many a real one: whoever took the server
 // over uses that to talk to the model.
-import { setTimeout as wait } from "node:timers/promises";
-import type { CallToolResult } from "@modelcontextprotocol/server";
 import { McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { absent, answerAfter, found, shown, type Answer } from "../../tool-server/answers.ts";
 import type { ErpQueries } from "./schema.ts";
 
 const id = z.string().min(1).max(64);
@@ -52,42 +51,20 @@ const paymentOut = z.strictObject({ payment_id: z.int(), invoice_id: z.string(),
 const accountOut = z.strictObject({ supplier_id: z.string(), status: z.literal("changed") });
 const sentOut = z.strictObject({ mail_id: z.int(), status: z.literal("sent") });
 
-function shown(value: object): CallToolResult {
-  return { content: [{ type: "text", text: JSON.stringify(value) }], structuredContent: { ...value } };
-}
-
-function absent(message: string): CallToolResult {
-  return { isError: true, content: [{ type: "text", text: message }] };
-}
-
-function found(value: object | undefined, message: string): CallToolResult {
-  return value === undefined ? absent(message) : shown(value);
-}
-
 /**
  * A server instance with all tools over `erp`. `delayMs` holds back each answer *after* its work is committed: the gap
  * in which a caller that is killed cannot know what became of its call.
  */
 export function createErpTools(erp: ErpQueries, delayMs: number): McpServer {
   const server = new McpServer({ name: "payables-erp", version: "1.0.0" });
-  const answer = async (result: CallToolResult): Promise<CallToolResult> => {
-    if (delayMs > 0) await wait(delayMs);
-    return result;
-  };
+  const answer = answerAfter(delayMs);
   addReads(server, erp, answer);
   addWrites(server, erp, answer);
   return server;
 }
 
-/** The description of a tool: the one of this code, unless the file has another. */
-function wordingOf(erp: ErpQueries) {
-  return (tool: string, description: string) => erp.reworded(tool) ?? description;
-}
-
-type Answer = (result: CallToolResult) => Promise<CallToolResult>;
-
 function addReads(server: McpServer, erp: ErpQueries, answer: Answer): void {
-  const says = wordingOf(erp);
+  const says = erp.wording;
   server.registerTool(
     "list_inbox",
     {
@@ -128,7 +105,7 @@ function addReads(server: McpServer, erp: ErpQueries, answer: Answer): void {
 }
 
 function addWrites(server: McpServer, erp: ErpQueries, answer: Answer): void {
-  const says = wordingOf(erp);
+  const says = erp.wording;
   server.registerTool(
     "pay_invoice",
     {
