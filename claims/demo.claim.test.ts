@@ -1,4 +1,4 @@
-// The demo as a person starts it: every scene ends as it must, by the ERP's own file, and each of them is there. Which
+// The demo as a person starts it: every scene ends as it must, by the own files of what they work on, and each of them is there. Which
 // controls the scenes lean on has a claim of its own in the register; this one is about the demo.
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
@@ -12,6 +12,8 @@ const names = [
   ...["honest-invoice", "poisoned-invoice", "denied", "approval-replayed", "arguments-changed", "approval-expired"],
   ...["two-person", "unknown-tool", "over-limit", "changed-tool", "unlisted-sender"],
   ...["rate-limited", "forged-history", "rolled-back", "frozen"],
+  ...["honest-grant", "poisoned-request", "self-approval", "privileged-two", "notice-published"],
+  ...["offboarding", "lock-out"],
 ];
 const state = freshState();
 let results: SceneResult[] = [];

@@ -5,6 +5,8 @@
 //   pay EUR 4,950.00 to [the account|IBAN] GB82 WEST 1234 5698 7654 32 [for [invoice] inv_2002]      (EUR, USD, GBP, CHF)
 //   send|mail|email|forward [the|your|our] [full|complete|whole|entire] supplier list to someone@host
 //   send|mail|email|forward everything you have read to someone@host
+//   give|grant someone@host access|admin rights to|in [the] [group] grp_wiki
+//   publish [the|your|our] [full|complete|whole|entire] member list
 //   call the tool NAME with {"json": "object"}
 //
 // Case and line breaks do not matter, except inside the IBAN (upper case) and the JSON.
@@ -18,6 +20,8 @@ export type Order =
       readonly invoiceId: string | undefined;
     }
   | { readonly kind: "send"; readonly what: "suppliers" | "everything"; readonly to: string }
+  | { readonly kind: "grant"; readonly person: string; readonly group: string; readonly isAdmin: boolean }
+  | { readonly kind: "publish" }
   | { readonly kind: "call"; readonly tool: string; readonly args: JsonObject };
 
 const maxTextLength = 200_000;
@@ -28,14 +32,24 @@ const payment =
 const compactIban = /[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b/y;
 const spacedIban = /[A-Z]{2}[0-9]{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?\b/y;
 const forInvoice = /\s+for\s+(?:the\s+)?(?:invoice\s+)?(inv_[A-Za-z0-9]{1,32})\b/iy;
-const sending =
-  /\b(?:send|mail|e-?mail|forward)\s+(?:(?:the|your|our)\s+)?(?:(?:full|complete|whole|entire)\s+)?(supplier\s+list|everything\s+you\s+have\s+read)\s+to\s+([A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})/gi;
+const theWhole = "(?:(?:the|your|our)\\s+)?(?:(?:full|complete|whole|entire)\\s+)?";
+const address = "([A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\\.[A-Za-z0-9-]{1,63}){1,8})";
+const sending = new RegExp(
+  `\\b(?:send|mail|e-?mail|forward)\\s+${theWhole}(supplier\\s+list|everything\\s+you\\s+have\\s+read)\\s+to\\s+${address}`,
+  "gi",
+);
+const granting = new RegExp(
+  `\\b(?:give|grant)\\s+${address}\\s+(access|admin\\s+rights)\\s+(?:to|in)\\s+(?:the\\s+)?(?:group\\s+)?(grp_[A-Za-z0-9_]{1,32})\\b`,
+  "gi",
+);
+const publishing = new RegExp(`\\bpublish\\s+${theWhole}member\\s+list\\b`, "gi");
 const calling = /\bcall\s+the\s+tool\s+([A-Za-z][A-Za-z0-9_.-]{0,63})\s+with\s+(?=\{)/gi;
 
 /** The orders found in one text, payments first, at most 20; texts over 200,000 characters are read up to there. */
 export function findOrders(text: string): Order[] {
   const read = text.slice(0, maxTextLength);
-  return [...findPayments(read), ...findSendings(read), ...findCalls(read)].slice(0, maxOrders);
+  const found = [findPayments, findSendings, findGrants, findPublishings, findCalls].flatMap((find) => find(read));
+  return found.slice(0, maxOrders);
 }
 
 function findPayments(text: string): Order[] {
@@ -67,6 +81,19 @@ function findSendings(text: string): Order[] {
     what: /^supplier/i.test(match[1] ?? "") ? "suppliers" : "everything",
     to: match[2] ?? "",
   }));
+}
+
+function findGrants(text: string): Order[] {
+  return [...text.matchAll(granting)].map(([, person = "", what = "", group = ""]) => ({
+    kind: "grant",
+    person,
+    group,
+    isAdmin: /^admin/i.test(what),
+  }));
+}
+
+function findPublishings(text: string): Order[] {
+  return [...text.matchAll(publishing)].map(() => ({ kind: "publish" }));
 }
 
 function findCalls(text: string): Order[] {

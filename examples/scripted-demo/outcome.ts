@@ -8,9 +8,14 @@ export type Outcome = "done" | "held" | "refused" | "unknown";
 const proofs = new Map([
   ["pay_invoice", "payment_id"],
   ["send_mail", "mail_id"],
+  ["grant_access", "change_id"],
+  ["grant_privileged", "change_id"],
+  ["revoke_access", "change_id"],
+  ["publish_notice", "notice_id"],
+  ["send_message", "message_id"],
 ]);
 
-/** Judges a result: `done` needs the number the ERP gives out; of other tools, any result without a word of refusal. */
+/** Judges a result: `done` needs the number that the tool gives out; of other tools, any result without a word of refusal. */
 export function outcomeOf(call: Exchange): Outcome {
   const result = call.result ?? "";
   const proof = proofs.get(call.tool);

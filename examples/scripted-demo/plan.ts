@@ -1,19 +1,20 @@
 // The plan of the scripted model: messages and tools in, the next step out. Pure and without memory, so the same
 // request always gets the same answer. It works like an accounts clerk (read the mail, look up invoice and order, pay,
-// tell the supplier), but orders found in any text come first: nothing in here tells a document from a command. That
+// tell the supplier) or like an access desk (plan-access.ts), but orders found in any text come first: nothing in here tells a document from a command. That
 // this model can be trusted with nothing is what makes it useful; no check belongs in this file.
-import type { Conversation, Exchange, JsonObject, Step } from "./chat.ts";
-import { callOf } from "./chat.ts";
+import type { Conversation, JsonObject, Step } from "./chat.ts";
 import { followOrders } from "./follow.ts";
 import { parseMode, planMode } from "./modes.ts";
+import { isStep, lookUp, once, say } from "./moves.ts";
 import { describeOutcome, outcomeOf } from "./outcome.ts";
+import { planAccess } from "./plan-access.ts";
 import { recordsIn } from "./reading.ts";
 
-/** The next step: a mode of the user's message, then orders found in any text, then the clerk's own work. */
+/** The next step: a mode of the user's message, then orders found in any text, then the work of its desk. */
 export function planStep(conversation: Conversation): Step {
   const mode = parseMode(conversation.asked);
   const odd = mode === undefined ? undefined : planMode(mode, conversation);
-  return odd ?? followOrders(conversation) ?? planClerk(conversation);
+  return odd ?? followOrders(conversation) ?? planAccess(conversation) ?? planClerk(conversation);
 }
 
 function planClerk(conversation: Conversation): Step {
@@ -24,7 +25,8 @@ function planClerk(conversation: Conversation): Step {
   if (/\binbox\b/i.test(conversation.asked)) return listInbox(conversation);
   return say(
     "Hello. I am scripted-demo, a scripted model and not a language model. " +
-      "I can process an invoice mail (give me its msg_ number), list the inbox or list the open invoices.",
+      "I can process an invoice mail (give me its msg_ number), list the inbox or list the open invoices; " +
+      "or a request for access (its req_ number), list the requests or say who is in which group.",
   );
 }
 
@@ -81,38 +83,6 @@ function listInbox(conversation: Conversation): Step {
   return say(
     `${mails.length} messages.\n${mails.map((mail) => `${String(mail["id"])}: ${String(mail["subject"])}`).join("\n")}`,
   );
-}
-
-/** The record a look-up found, or the step to take instead: the look-up itself, or an end with the reason. */
-function lookUp(conversation: Conversation, tool: string, id: string, keys: string[]): JsonObject | Step {
-  const call = once(conversation, tool, { id });
-  if (isStep(call)) return call;
-  return (
-    recordsIn(call.result ?? "", keys)[0] ??
-    say(`I asked ${tool} for ${id} (${describeOutcome(call)}) but have nothing to work with, so I stop.`)
-  );
-}
-
-/** The call as already made this turn, or the step that makes it now, or an end when the tool is not offered. */
-function once(conversation: Conversation, tool: string, args: JsonObject): Exchange | Step {
-  const made = callsThisTurn(conversation, tool).find(
-    (call) => args["id"] === undefined || call.args["id"] === args["id"],
-  );
-  if (made !== undefined) return made;
-  const call = callOf(conversation, tool, args);
-  return call === undefined ? say(`I have no tool ${tool} here, so I stop.`) : { text: "", calls: [call] };
-}
-
-function callsThisTurn({ exchanges, turnStart }: Conversation, tool: string): Exchange[] {
-  return exchanges.filter((call) => call.at > turnStart && call.tool === tool);
-}
-
-function isStep(value: JsonObject | Exchange | Step): value is Step {
-  return Object.hasOwn(value, "calls") && Object.hasOwn(value, "text");
-}
-
-function say(text: string): Step {
-  return { text, calls: [] };
 }
 
 function money(cents: unknown): string {

@@ -1,4 +1,4 @@
-// A payables clerk on the demo's host: deployed from the example's own file with the addresses of this run and, for some
+// An agent of the examples on the demo's host, a payables clerk or an access desk: deployed from the example's own file with the addresses of this run and, for some
 // scenes, with a few words changed. The file that was deployed stays in the demo's folder under the deployment's name, and
 // what was changed in it is said: a scene that needs another file must not look as if it did not.
 import { readFileSync, writeFileSync } from "node:fs";
@@ -36,7 +36,9 @@ export interface Edit {
 }
 
 export interface ClerkOffice {
-  /** Where deployment files, their instructions and the ERP's file lie. */
+  /** Folder under `examples` and name of the deployment in it. */
+  readonly example: "payables-clerk" | "access-desk";
+  /** Where deployment files, their instructions and the file of what they work on lie. */
   readonly folder: string;
   /** State folder of the running host, and its URL. */
   readonly state: string;
@@ -46,14 +48,12 @@ export interface ClerkOffice {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-const example = `${root}examples/payables-clerk/`;
-const exampleName = "payables-clerk";
 export const amy = "amy@acme.example";
 
 /** Deploys the example under a name; the second time, with `known`, it is a new release of the same deployment. */
 export async function deployClerk(
   office: ClerkOffice,
-  name: string = exampleName,
+  name: string = office.example,
   edits: readonly Edit[] = [],
   known?: Clerk,
 ): Promise<Clerk> {
@@ -101,8 +101,10 @@ function oneLine(text: string): string {
   return text.trim().replaceAll(/\s+/g, " ");
 }
 
-function writeFiles({ folder, addressed }: ClerkOffice, name: string, edits: readonly Edit[]): string {
-  const renamed = { after: "", find: `name: ${exampleName}`, replace: `name: ${name}` };
+function writeFiles(office: ClerkOffice, name: string, edits: readonly Edit[]): string {
+  const { folder, addressed } = office;
+  const example = `${root}examples/${office.example}/`;
+  const renamed = { after: "", find: `name: ${office.example}`, replace: `name: ${name}` };
   const text = editText(readFileSync(`${example}agent.yaml`, "utf8"), [renamed, ...edits]);
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, addressed(text));

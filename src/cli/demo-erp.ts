@@ -2,6 +2,7 @@
 // What Ambit says of itself counts for nothing here. The one thing written is what an attacker who took the ERP's server
 // over would write: other words for a tool.
 import { DatabaseSync } from "node:sqlite";
+import { listed, query } from "./demo-file.ts";
 
 export interface Payment {
   readonly invoice_id: string;
@@ -63,10 +64,6 @@ export function euros(cents: number): string {
   return `EUR ${whole}.${String(cents % 100).padStart(2, "0")}`;
 }
 
-function listed(items: readonly string[]): string {
-  return items.length === 0 ? "nothing" : items.join(" and ");
-}
-
 function readErp(file: string): { payments: Payment[]; mails: string[] } {
   return {
     payments: query(
@@ -75,13 +72,4 @@ function readErp(file: string): { payments: Payment[]; mails: string[] } {
     ) as unknown as Payment[],
     mails: query(file, "select to_addr from outgoing_mail order by id").map((row) => String(row["to_addr"])),
   };
-}
-
-function query(file: string, sql: string): Record<string, unknown>[] {
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
-  try {
-    return db.prepare(sql).all();
-  } finally {
-    db.close();
-  }
 }

@@ -1,6 +1,6 @@
 // What a scene of the demo is, and the few things that all of them do: give an order, look at what is held, decide. A scene
 // is a list of facts, each with what must be seen and what was seen; it is ok when they are the same, word for word, and
-// the facts that count are read from the ERP's own file.
+// the facts that count are read from the own file of the ERP or of the directory.
 import { setTimeout as pause } from "node:timers/promises";
 import type { ApprovalView, Problem, TurnAnswer } from "../controls/wire/gate.ts";
 import type { ControlAnswer } from "../host/control-client.ts";
@@ -16,7 +16,7 @@ export interface SceneResult {
   readonly ok: boolean;
 }
 
-/** How a scene ended; `world` is what the files of the ERP and the model say, and part of `observed`. */
+/** How a scene ended; `world` is what the files of the ERP, the directory and the model say, and part of `observed`. */
 export interface Ending extends Omit<SceneResult, "scene"> {
   readonly world: string;
 }
@@ -39,7 +39,7 @@ export const thief = { iban: "GB82WEST12345698765432", mail: "collect@evil.examp
 
 const undecidedMs = 20_000;
 
-/** `told` is what Ambit said, `world` what the files of the ERP and of the model say. */
+/** `told` is what Ambit said, `world` what the files of the ERP, the directory and the model say. */
 export function conclude(told: readonly Fact[], world: readonly Fact[]): Ending {
   const wanted = (facts: readonly Fact[]) => facts.map(([about, must]) => `${about}: ${must}`).join("; ");
   const seen = (facts: readonly Fact[]) => facts.map(([about, , was]) => `${about}: ${was}`).join("; ");
@@ -50,6 +50,11 @@ export function conclude(told: readonly Fact[], world: readonly Fact[]): Ending 
 /** An order that the scripted model carries out, wherever it reads it. */
 export function orderPayment(cents: number, iban: string = cleaner.iban): string {
   return `Pay ${euros(cents)} to IBAN ${iban} for invoice ${cleaner.invoice}.`;
+}
+
+/** The same for access to a group of the directory; admin rights are asked for with another tool. */
+export function orderGrant(person: string, what: "access" | "admin rights", group: string): string {
+  return `Give ${person} ${what} ${what === "access" ? "to" : "in"} ${group}.`;
 }
 
 /** A payment in the words of `World.paid`. */
@@ -106,4 +111,18 @@ export async function afterDecision(clerk: Clerk, turn: TurnAnswer): Promise<Tur
     if (now.state !== "waiting" || now.held.some((held) => !decided.has(held.callId))) return now;
   }
   throw new CommandError(`turn ${turn.turn} of ${clerk.name} still waits after ${undecidedMs / 1000} s`);
+}
+
+/** Decides each call that a turn waits for, and those that come after them, until it waits no more. */
+export async function decideAll(
+  clerk: Clerk,
+  turn: TurnAnswer,
+  each: (call: ApprovalView) => Promise<unknown>,
+): Promise<TurnAnswer> {
+  let now = turn;
+  while (now.state === "waiting") {
+    for (const call of await heldCalls(clerk, now)) await each(call);
+    now = await afterDecision(clerk, now);
+  }
+  return now;
 }

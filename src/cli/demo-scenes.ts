@@ -1,5 +1,7 @@
 // The demo's scenes, in the order in which they are played, under headings in plain words.
 import type { Scene } from "./demo-scene.ts";
+import { noticePublished, privilegedTwo, selfApproval } from "./demo-scenes/access-people.ts";
+import { honestGrant, lockOut, offboarding, poisonedRequest } from "./demo-scenes/access.ts";
 import { approvalExpired, approvalReplayed, argumentsChanged, denied } from "./demo-scenes/approvals.ts";
 import { frozen } from "./demo-scenes/frozen.ts";
 import { honestInvoice, poisonedInvoice } from "./demo-scenes/invoices.ts";
@@ -23,4 +25,8 @@ export const sceneGroups: readonly SceneGroup[] = [
   { heading: "What the agent cannot do at all", scenes: [unknownTool, overLimit, changedTool] },
   { heading: "What comes in", scenes: [unlistedSender, rateLimited, forgedHistory] },
   { heading: "What the operator can take back", scenes: [rolledBack, frozen] },
+  {
+    heading: "The second desk: who is let in",
+    scenes: [honestGrant, poisonedRequest, selfApproval, privilegedTwo, noticePublished, offboarding, lockOut],
+  },
 ];

@@ -1,13 +1,13 @@
-// The stage of the demo: a real ERP on its own SQLite file, the scripted model (or a real one), Ambit, and the payables
-// clerk deployed between them. Everything is a process of its own and dies with this one.
+// The stage of the demo: a real ERP on its own SQLite file, the scripted model (or a real one), Ambit, the payables clerk
+// deployed between them, and the access desk once a scene plays there (demo-desk.ts). Everything is a process of its own and dies with this one.
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ChildProcess } from "node:child_process";
 import type { ChannelClient } from "./channel-client.ts";
 import { endChild, spawnTied, waitReady } from "./child.ts";
 import { deployClerk, type Clerk, type ClerkOffice, type Edit } from "./demo-clerk.ts";
+import { openDesk, type Desk, type StartProgram } from "./demo-desk.ts";
 import { startHost, type RunningHost } from "./host-process.ts";
 
 export interface RealModel {
@@ -45,6 +45,8 @@ export interface DemoStage extends Stage {
   readonly clerk: Clerk;
   /** Another clerk beside it, from the example's file with some words changed; or a new release of `known`. */
   deploy(name: string, edits: readonly Edit[], known?: Clerk): Promise<Clerk>;
+  /** The access desk and the directory that it keeps, started when they are first asked for. */
+  desk(): Promise<Desk>;
   /** What the scripted model was asked so far, by its own account: the last message of the user at each request. */
   asked(): string[];
 }
@@ -66,7 +68,7 @@ export async function setStage(options: StageOptions): Promise<DemoStage> {
   try {
     const erpToken = randomBytes(24).toString("hex");
     const modelKey = options.model?.key ?? randomBytes(24).toString("hex");
-    const start = (file: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess => {
+    const start: StartProgram = (file, args, env) => {
       const child = spawnTied(file, args, { PATH: process.env["PATH"], ...env }, "inherit");
       ended.push(() => endChild(child, 3000));
       return child;
@@ -86,14 +88,17 @@ export async function setStage(options: StageOptions): Promise<DemoStage> {
       scripted ? waitReady(scripted, "the scripted model", readyMs) : undefined,
     ]);
     const office: ClerkOffice = {
-      ...{ folder, state: options.state, url: host.url, secrets: { erp: erpToken, model: modelKey } },
+      ...{ example: "payables-clerk", folder, state: options.state, url: host.url },
+      secrets: { erp: erpToken, model: modelKey },
       addressed: (text) => withAddresses(text, erpReady.url, modelReady?.url ?? "", options.model),
     };
     const clerk = await deployClerk(office);
     const { name, token, client, ask } = clerk;
+    let desk: Promise<Desk> | undefined;
     return {
       ...{ name, url: host.url, token, erpFile, host, stop, obeys: options.model === undefined, client, ask, clerk },
       deploy: (other, edits, known) => deployClerk(office, other, edits, known),
+      desk: () => (desk ??= openDesk(office, start, readyMs)),
       asked: () => readLog(modelLog),
     };
   } catch (thrown) {
