@@ -4,7 +4,7 @@ import { listed, query } from "./demo-file.ts";
 
 const tables = {
   changes: "select kind || ' ' || person || ' ' || group_id as words from changes order by id",
-  notices: "select audience || ': "' || title || '", "' || body || '"' as words from notices order by id",
+  notices: `select audience || ': "' || title || '", "' || body || '"' as words from notices order by id`,
   messages: "select to_addr as words from outgoing_messages order by id",
 };
 type Table = keyof typeof tables;
