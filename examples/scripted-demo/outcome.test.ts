@@ -15,6 +15,8 @@ const rows: [tool: string, result: string | undefined, outcome: string][] = [
   ["pay_invoice", "It is not known whether pay_invoice ran.", "unknown"],
   ["pay_invoice", '{"refused":"limit_reached"}', "refused"],
   ["pay_invoice", undefined, "unknown"],
+  ["grant_access", '{"change_id":1,"status":"granted"}', "done"],
+  ["grant_access", '{"status":"granted"}', "refused"],
   ["get_invoice", '{"id":"inv_1"}', "done"],
   ["get_invoice", "refused: unknown_tool", "refused"],
 ];

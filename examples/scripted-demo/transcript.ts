@@ -16,8 +16,21 @@ const schemas: Record<string, string[]> = {
   send_mail: ["to", "subject", "body"],
   open_invoices: [],
 };
+/** Those of the access desk. */
+const deskSchemas: Record<string, string[]> = {
+  read_request: ["id"],
+  get_person: ["email"],
+  get_group: ["id"],
+  list_members: [],
+  grant_access: ["person", "group"],
+  grant_privileged: ["person", "group"],
+  revoke_access: ["person", "group"],
+  publish_notice: ["audience", "title", "body"],
+  send_message: ["to", "subject", "body"],
+};
 
 export const allTools = Object.keys(schemas);
+export const deskTools = Object.keys(deskSchemas);
 
 /** The request of a client with these tools; results are sent as JSON unless they are text already. */
 export function requestBody(user: string, told: readonly Told[] = [], tools: readonly string[] = allTools): JsonObject {
@@ -42,7 +55,7 @@ export function requestBody(user: string, told: readonly Told[] = [], tools: rea
 }
 
 function offer(name: string): JsonObject {
-  const properties = Object.fromEntries((schemas[name] ?? []).map((property) => [property, {}]));
+  const properties = Object.fromEntries((schemas[name] ?? deskSchemas[name] ?? []).map((property) => [property, {}]));
   return { type: "function", function: { name, parameters: { type: "object", properties } } };
 }
 

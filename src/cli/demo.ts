@@ -1,5 +1,5 @@
-// `./ambit demo`: the payables clerk from its first message to the last line in the ERP's file, then it stays up to be
-// tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
+// `./ambit demo`: two desks, the payables clerk and the access desk, from the first message to the last line in the files
+// that they work on, then it stays up to be tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,8 +22,8 @@ export async function runDemo(args: string[]): Promise<number> {
   const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
   const name = model ? model.name : "scripted-demo, a script that obeys any text";
-  say(fold(`Ambit demo: a payables clerk. Model: ${name}.`, ""));
-  say("What happened is read from the files of the ERP and of the model.");
+  say(fold(`Ambit demo: a payables clerk and an access desk. Model: ${name}.`, ""));
+  say("What happened is read from the files of the ERP, the directory and the model.");
   const own = line.text("state");
   if (own === undefined) await clearDemoState();
   const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };

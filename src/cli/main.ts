@@ -10,7 +10,7 @@ interface Verb {
 
 const verbs: Readonly<Record<string, Verb>> = {
   demo: {
-    help: "run the payables clerk with everything it needs",
+    help: "run the example desks with everything they need",
     run: async (args) => (await import("./demo.ts")).runDemo(args),
   },
   up: { help: "start Ambit on this machine", run: async (args) => (await import("./up.ts")).runUp(args) },
