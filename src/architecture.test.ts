@@ -128,8 +128,9 @@ const powers: readonly Power[] = [
     only: [
       ...["src/host/broker/", "src/host/front/", "src/host/supervisor/", "src/host/control-client.ts"],
       ...["src/admin/flags.ts", "src/admin/serve.ts", "src/admin/health.ts", portFinder],
+      "src/host/trusted-proxies.ts",
     ],
-    because: "the broker dials the network; the others meet over local sockets",
+    because: "the broker dials the network; the others meet over local sockets; one file reads addresses only",
   },
   {
     modules: ["node:child_process"],

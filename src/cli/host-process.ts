@@ -23,7 +23,13 @@ export interface RunningHost {
 
 /** Starts Ambit on a state folder; left out, `admin` is a free port. `log` gets its lines, one JSON object each. */
 export async function startHost(
-  options: { readonly state: string | undefined; readonly listen: string; readonly admin?: string },
+  options: {
+    readonly state: string | undefined;
+    readonly listen: string;
+    readonly admin?: string;
+    /** Addresses and networks, with commas in between. */
+    readonly trustedProxies?: string | undefined;
+  },
   log: (line: string) => void,
 ): Promise<RunningHost> {
   const admin = options.admin ?? (await findFreeAddress());
@@ -33,6 +39,7 @@ export async function startHost(
     "--admin",
     admin,
     ...(options.state === undefined ? [] : ["--state", options.state]),
+    ...(options.trustedProxies === undefined ? [] : ["--trusted-proxies", options.trustedProxies]),
   ];
   const child = spawnTied("src/host/supervisor/main.ts", args, process.env, "pipe");
   let last = "";

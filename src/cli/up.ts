@@ -8,12 +8,12 @@ const restartMs = 500;
 export async function runUp(args: string[]): Promise<number> {
   const line = readLine(
     args,
-    "up [--listen HOST:PORT] [--admin HOST:PORT] [--state DIR]",
-    { listen: "text", admin: "text" },
+    "up [--listen HOST:PORT] [--admin HOST:PORT] [--trusted-proxies CIDR,...] [--state DIR]",
+    { listen: "text", admin: "text", "trusted-proxies": "text" },
     [0, 0],
   );
   const [listen, admin] = [line.text("listen") ?? "127.0.0.1:7400", line.text("admin") ?? "127.0.0.1:7401"];
-  const options = { state: line.text("state"), listen, admin };
+  const options = { state: line.text("state"), listen, admin, trustedProxies: line.text("trusted-proxies") };
   const print = (text: string) => void process.stderr.write(text);
   let host = await startHost(options, print);
   const told = Promise.withResolvers<"told">();

@@ -6,7 +6,7 @@ export interface AccessRecord {
   readonly event: "request";
   /** Start, RFC 3339. */
   readonly ts: string;
-  /** Address of the socket. */
+  /** Address of the socket, or what a trusted proxy says of it. */
   readonly client: string;
   /** Deployment the request was passed to, null when it was passed to none. */
   readonly deployment: string | null;

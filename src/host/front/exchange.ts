@@ -23,7 +23,7 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  /** Address of the socket. */
+  /** Address of the socket, or what a trusted proxy says of it. */
   readonly client: string;
   readonly limits: FrontLimits;
   readonly isDraining: () => boolean;

@@ -3,6 +3,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { noProxies, parseProxies, type TrustedProxies } from "../trusted-proxies.ts";
 
 export interface FrontFlags {
   /** Absolute paths: the folder of sockets, and the front's own. */
@@ -12,18 +13,20 @@ export interface FrontFlags {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  readonly trusted: TrustedProxies;
 }
 
-const usage = "usage: front --run DIR --state DIR [--listen 127.0.0.1:7400]";
+const usage = "usage: front --run DIR --state DIR [--listen 127.0.0.1:7400] [--trusted-proxies CIDR,...]";
 
 /** The flags, or one line that says what is wrong with them. */
 export function parseFlags(args: string[]): FrontFlags | string {
-  let values: { run?: string | undefined; state?: string | undefined; listen: string };
+  let values: { run?: string; state?: string; listen: string; "trusted-proxies"?: string };
   try {
     const options = {
       run: { type: "string" },
       state: { type: "string" },
       listen: { type: "string", default: "127.0.0.1:7400" },
+      "trusted-proxies": { type: "string" },
     } as const;
     values = parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
@@ -31,8 +34,11 @@ export function parseFlags(args: string[]): FrontFlags | string {
   }
   const { run = "", state = "" } = values;
   if (run === "" || state === "") return `${run === "" ? "--run" : "--state"} is missing; ${usage}`;
+  const proxies = values["trusted-proxies"];
+  const trusted = proxies === undefined ? noProxies : parseProxies(proxies);
+  if (typeof trusted === "string") return trusted;
   const listen = parseListen(values.listen);
-  return typeof listen === "string" ? listen : { run: resolve(run), state: resolve(state), ...listen };
+  return typeof listen === "string" ? listen : { run: resolve(run), state: resolve(state), ...listen, trusted };
 }
 
 function parseListen(text: string): { host: string; port: number } | string {

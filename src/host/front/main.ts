@@ -13,14 +13,14 @@ const flags = parseFlags(process.argv.slice(2));
 if (typeof flags === "string") stop(2, flags);
 else start(flags);
 
-function start({ run, state, host, port }: FrontFlags): void {
+function start({ run, state, host, port, trusted }: FrontFlags): void {
   if (statSync(run, { throwIfNoEntry: false })?.isDirectory() !== true) {
     return stop(1, `the folder ${run} does not exist: give the folder that holds gates/ with --run DIR`);
   }
   // Whoever reads the log may go away; requests go on without it.
   process.stdout.on("error", () => undefined);
   const chain = openChain(state);
-  const front = createFront({ run, limits: frontLimits, log: print, witness: chain });
+  const front = createFront({ run, limits: frontLimits, trusted, log: print, witness: chain });
   front.server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   front.server.listen(port, host, () => {
     const { port: bound } = front.server.address() as AddressInfo;

@@ -12,6 +12,7 @@ import { answerSocket, answerWhole } from "./answer.ts";
 import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
 import { Owners, paceServer } from "../paced-socket.ts";
+import { findClient, type TrustedProxies } from "../trusted-proxies.ts";
 import { Shares } from "./shares.ts";
 import { isFrozen } from "./frozen.ts";
 import { findGate, type GateAgents, openGateAgents } from "./gates.ts";
@@ -24,6 +25,8 @@ export interface FrontOptions {
   /** Folder that holds `gates/<name>/in.sock`. */
   readonly run: string;
   readonly limits: FrontLimits;
+  /** Proxies whose word about a client's address counts. */
+  readonly trusted: TrustedProxies;
   readonly log: (record: AccessRecord) => void;
   /** Told of each deployment's requests what belongs on its audit chain. */
   readonly witness: FrontWitness;
@@ -123,7 +126,7 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
     request,
     response,
     requestId: randomUUID(),
-    client: request.socket.remoteAddress ?? "unknown",
+    client: findClient(request.socket.remoteAddress ?? "unknown", request.rawHeaders, door.trusted),
     limits: door.limits,
     isDraining: () => door.isDraining,
     hasBody: request.headers["transfer-encoding"] !== undefined || (request.headers["content-length"] ?? "0") !== "0",
@@ -185,7 +188,8 @@ function reasonOf(error: NodeJS.ErrnoException): FrontReason {
 function turnAway(door: Door, socket: Socket, reason: FrontReason, request: IncomingMessage | null): void {
   socket.on("error", () => undefined);
   const refusal = refuse(reason);
-  const record = bareRecord(socket.remoteAddress ?? "unknown", reason, refusal.status, request);
+  const client = findClient(socket.remoteAddress ?? "unknown", request?.rawHeaders ?? [], door.trusted);
+  const record = bareRecord(client, reason, refusal.status, request);
   door.log(record);
   answerSocket(socket, refusal, record.request, reason === "too_many_connections" ? 0 : door.limits.lingerMs);
 }

@@ -11,6 +11,7 @@ import type { ChainTable } from "../chain-table.ts";
 import type { AccessRecord } from "./access-log.ts";
 import { FrontChain } from "./chain.ts";
 import { frontLimits, type FrontLimits } from "./limits.ts";
+import { noProxies, type TrustedProxies } from "../trusted-proxies.ts";
 import { createFront, type Front } from "./server.ts";
 
 /** A request as a gate received it. */
@@ -46,7 +47,11 @@ export interface Stand {
 const echo: RequestListener = (request, response) => request.on("end", () => response.end("answered"));
 
 /** Opens a front with the given limits in place of the usual ones; closed when the test ends. */
-export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {}): Promise<Stand> {
+export async function openStand(
+  t: TestContext,
+  limits: Partial<FrontLimits> = {},
+  trusted: TrustedProxies = noProxies,
+): Promise<Stand> {
   const run = mkdtempSync(join(tmpdir(), "ambit-front-"));
   const records: AccessRecord[] = [];
   const state = join(run, "state");
@@ -55,6 +60,7 @@ export async function openStand(t: TestContext, limits: Partial<FrontLimits> = {
   const front = createFront({
     run,
     limits: { ...frontLimits, ...limits },
+    trusted,
     log: (record) => records.push(record),
     witness: chain,
   });

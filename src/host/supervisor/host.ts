@@ -43,6 +43,8 @@ export interface Opened {
   readonly listen: Listen;
   /** Where the admin process listens. */
   readonly admin: Listen;
+  /** As `--trusted-proxies` of the front takes it. */
+  readonly trustedProxies?: string | undefined;
   readonly log: Log;
 }
 
@@ -105,7 +107,7 @@ export class Host {
       brokerPart(places, ids, programs, () => this.#tellBroker()),
       log,
     );
-    this.#front = new Part(frontPart(places, ids, programs, listen), log);
+    this.#front = new Part(frontPart(places, ids, programs, opened), log);
     this.#admin = new Part(adminPart(places, ids, programs, admin), log);
     if (!ids.own)
       onWeaker(

@@ -1,21 +1,37 @@
 // Control `runtime`: the supervisor as a process. It holds no key and opens no network socket; it can start, limit and end
 // processes, and if it was started as root it can give them user ids. Its end, however it comes, is the end of all parts.
 import { parseArgs } from "node:util";
+import { parseProxies } from "../trusted-proxies.ts";
 import { parseListen } from "./listen.ts";
 import { openLineWriter, openLog } from "./log.ts";
 import { bringPrograms } from "./programs.ts";
 import { runHost } from "./run.ts";
 import { StartRefused } from "./start-refused.ts";
 
-const usage = "usage: main.ts --listen HOST:PORT --admin HOST:PORT [--state DIR]";
+const usage = "usage: main.ts --listen HOST:PORT --admin HOST:PORT [--state DIR] [--trusted-proxies CIDR,...]";
 
-function readFlags(): { listen: string; admin: string; state: string | undefined } {
+interface Flags {
+  readonly listen: string;
+  readonly admin: string;
+  readonly state: string | undefined;
+  readonly trustedProxies: string | undefined;
+}
+
+function readFlags(): Flags {
   try {
-    const options = { listen: { type: "string" }, admin: { type: "string" }, state: { type: "string" } } as const;
+    const options = {
+      listen: { type: "string" },
+      admin: { type: "string" },
+      state: { type: "string" },
+      "trusted-proxies": { type: "string" },
+    } as const;
     const { values } = parseArgs({ options, strict: true, allowPositionals: false });
     if (values.listen === undefined) throw new StartRefused(`--listen is missing; ${usage}`);
     if (values.admin === undefined) throw new StartRefused(`--admin is missing; ${usage}`);
-    return { listen: values.listen, admin: values.admin, state: values.state };
+    const trustedProxies = values["trusted-proxies"];
+    const parsed = trustedProxies === undefined ? null : parseProxies(trustedProxies);
+    if (typeof parsed === "string") throw new StartRefused(parsed);
+    return { listen: values.listen, admin: values.admin, state: values.state, trustedProxies };
   } catch (error) {
     throw new StartRefused(error instanceof StartRefused ? error.message : `${(error as Error).message}; ${usage}`);
   }
@@ -23,10 +39,10 @@ function readFlags(): { listen: string; admin: string; state: string | undefined
 
 const lines = openLineWriter(1);
 try {
-  const { listen, admin, state } = readFlags();
+  const { listen, admin, state, trustedProxies } = readFlags();
   const log = openLog(lines.write);
   const addresses = { listen: parseListen(listen), admin: parseListen(admin, "--admin") };
-  await runHost({ state, ...addresses, bring: bringPrograms, log });
+  await runHost({ state, ...addresses, trustedProxies, bring: bringPrograms, log });
 } catch (error) {
   process.stderr.write(
     error instanceof StartRefused ? `supervisor: ${error.message}\n` : `${String((error as Error).stack)}\n`,

@@ -24,6 +24,8 @@ export interface HostOptions {
   readonly listen: Listen;
   /** Where the admin process listens. */
   readonly admin: Listen;
+  /** As `--trusted-proxies` of the front takes it. */
+  readonly trustedProxies?: string | undefined;
   /** Brings the programs to a folder; see `bringPrograms`. */
   readonly bring: (folder: string) => Promise<Programs>;
   readonly log: Log;
@@ -81,9 +83,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
     for (const { release } of registry.list()) if (release) await cedar.prepare(release).catch(() => undefined);
     const libraries = findLibraries(programs.workerd);
     requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
-    const { listen, admin, log } = options;
+    const { listen, admin, trustedProxies, log } = options;
     log.keepIn(openLogFile(places.logs));
-    return new Host({ places, ids, registry, groups, programs, cedar, libraries, listen, admin, log });
+    const addresses = { listen, admin, trustedProxies };
+    return new Host({ places, ids, registry, groups, programs, cedar, libraries, ...addresses, log });
   } catch (error) {
     removeRunFolder(places);
     registry.close();

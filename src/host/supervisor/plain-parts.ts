@@ -57,7 +57,12 @@ export function brokerPart(places: Places, ids: HostIds, programs: Programs, onR
 }
 
 /** The front; it lets requests under way end, so it gets longer. */
-export function frontPart(places: Places, ids: HostIds, programs: Programs, listen: Listen): PartSpec {
+export function frontPart(
+  places: Places,
+  ids: HostIds,
+  programs: Programs,
+  { listen, trustedProxies }: { readonly listen: Listen; readonly trustedProxies?: string | undefined },
+): PartSpec {
   return plainPart(ids, {
     name: "front",
     uid: ids.front,
@@ -66,6 +71,7 @@ export function frontPart(places: Places, ids: HostIds, programs: Programs, list
     argv: [
       ...[programs.node, programs.front, "--run", places.run],
       ...["--state", places.front.state, "--listen", listen.text],
+      ...(trustedProxies === undefined ? [] : ["--trusted-proxies", trustedProxies]),
     ],
     socketPath: places.front.health,
   });
