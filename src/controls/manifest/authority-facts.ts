@@ -20,7 +20,7 @@ export function listAuthority({ manifest, instructions, policy, recordFiles }: R
     approvers: _roles,
     ...more
   } = manifest;
-  const { mode, unattended, channels, records, servers, egress, policy: _file, redeploys, ...rest } = more;
+  const { mode, unattended, channels, records, servers, egress, policy: _file, redeploys, hosts, ...rest } = more;
   const { allow, allow_internal, ...otherEgress } = egress;
   return [
     ...(mode === "enforce" ? [] : [grant("mode", mode, "what would be refused or held happens all the same")]),
@@ -29,6 +29,7 @@ export function listAuthority({ manifest, instructions, policy, recordFiles }: R
     ...limitFacts(limits),
     ...(redeploys === undefined ? [] : [redeployFact(redeploys, manifest)]),
     ...channelFacts(channels, groups),
+    ...(hosts ?? []).map((host) => grant("host name", host, "the front serves this deployment there")),
     ...Object.entries(records).map(([view, record]) => viewFact(view, record, recordFiles[view] ?? record.file)),
     ...Object.entries(servers).flatMap(([server, value]) => serverFacts(server, value, manifest)),
     ...allow.map((url) => grant("host", url, "requests may go there")),

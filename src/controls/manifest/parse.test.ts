@@ -73,7 +73,7 @@ test("the same file as JSON, with its keys in another order, with comments and w
 /** Text, and the line, column, field and words of its first problem. */
 const refused: readonly (readonly [name: string, text: string, said: RegExp])[] = [
   ["a misspelt key", base.replace("purpose", "purpos"), /^1:1 purpose: is missing$/],
-  ["an unknown key", `${base}hooks: x\n`, /^7:1 hooks: unknown key "hooks"$/],
+  ["an unknown key", `${base}webhooks: x\n`, /^7:1 webhooks: unknown key "webhooks"$/],
   [
     "an unknown key close to a known one",
     `${base}server: {}\n`,

@@ -6,6 +6,7 @@ import {
   amount,
   duration,
   fileBeside,
+  hostName,
   httpUrl,
   identifier,
   line,
@@ -219,6 +220,12 @@ export const manifestSchema = z
       .describe("roles and who has them: who may decide a call whose review is by that role"),
     redeploys: redeploys.optional(),
     channels,
+    hosts: z
+      .array(hostName)
+      .min(1)
+      .max(20)
+      .optional()
+      .describe("host names at which the front serves this deployment alone, without /d/NAME before the path"),
     records: z.record(identifier, record).default({}).describe("what the agent may look up, by name"),
     servers: z.record(name, server).default({}).describe("tool servers, by name"),
     egress,

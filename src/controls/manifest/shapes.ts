@@ -1,6 +1,7 @@
 // Control `schemas`: the small shapes that a deployment file is made of: names, durations, rates, texts, URLs. An attacker
 // wants a text that reads as another one, or a number that wraps; each shape says in one line what it takes.
 import { z } from "zod";
+import { isHostName } from "../access/host-name.ts";
 import { isPrintable } from "./printable.ts";
 
 /** Duration such as `500ms`, `30s`, `10m`, `4h`, `30d`. */
@@ -62,6 +63,11 @@ export const httpUrl = line(2048)
 /** The text of this file goes to the model: it must not be able to name any file of whoever deploys it. */
 export const fileBeside = line(1024).refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
   error: "a file in the folder of this file or below it",
+});
+
+/** Host name under which the front serves a deployment, as a `Host` header is read. */
+export const hostName = z.string().refine(isHostName, {
+  error: "a host name in lower case such as clerk.example.com; other letters as xn--...; no port, no address",
 });
 
 /** A person as a channel or a surface knows them: a whole name, or everybody of a mail domain. */

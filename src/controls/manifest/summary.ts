@@ -95,11 +95,12 @@ function describeReview({ label, contract }: Tool, { approvers, groups }: Manife
   return `${label} (${[effect, `impact ${impact}`, ...describeBounds(contract)].join(", ")}): ${who}`;
 }
 
-function describeSpeakers({ channels, groups }: Manifest): string[] {
+function describeSpeakers({ channels, groups, hosts }: Manifest): string[] {
   if (!channels.api) return [];
   const { users, rooms, workspaces } = channels.api;
   return [
     ...peopleOf(users, groups),
+    ...(hosts ? [`at ${shortList(hosts)}`] : []),
     ...(rooms ? [`only from rooms ${shortList(rooms)}`] : []),
     ...(workspaces ? [`only from workspaces ${shortList(workspaces)}`] : []),
   ];

@@ -67,7 +67,8 @@ test("HTTP/1.1 without Host is refused, HTTP/1.0 is not, and a Host with a path 
   assert.equal("reason" in parseFraming("GET", "1.1", [], limits), true);
   assert.equal("reason" in parseFraming("GET", "1.0", [], limits), false);
   for (const version of ["1.0", "1.1"]) {
-    assert.equal("reason" in parseFraming("GET", version, ["Host", "a/b"], limits), true);
+    for (const bad of ["a/b", "a..b", "a.b:", "a.b:99999", "a.b, c.d", "xn--a.b", ""])
+      assert.equal("reason" in parseFraming("GET", version, ["Host", bad], limits), true, bad);
     assert.equal("reason" in parseFraming("GET", version, ["Host", "a.b:7400"], limits), false);
   }
 });

@@ -2,6 +2,7 @@
 // an identity that the front did not see, or wants two readers to find different ends of one request (RFC 9112,
 // section 11.2). So framing is read strictly and written anew, headers that may stand once stand once, and everything
 // that only a proxy may say is taken away before the front says it.
+import { parseHost } from "../../controls/access/host-name.ts";
 import { ownHeaderPrefix } from "../../controls/wire/door.ts";
 import { threadHeader, threadIdPattern } from "../../controls/wire/gate.ts";
 import { type FrontRefusal, refuse } from "./refusal.ts";
@@ -36,7 +37,6 @@ const once =
     " ",
   );
 const plainValue = /^[\t\x20-\x7e\x80-\xff]*$/;
-const hostValue = /^[A-Za-z0-9.:[\]_-]{1,255}$/;
 
 /**
  * Checks the headers as they stood on the wire (name, value, name, value, ...) and says how the body is delimited.
@@ -58,7 +58,7 @@ export function parseFraming(
     return refuse("bad_framing");
   if ([...singles.values()].some((values) => values.length > 1)) return refuse("bad_headers");
   const host = singles.get("host")?.[0];
-  if (host === undefined ? version !== "1.0" : !hostValue.test(host)) return refuse("bad_headers");
+  if (host === undefined ? version !== "1.0" : parseHost(host) === null) return refuse("bad_headers");
   const thread = singles.get(threadHeader)?.[0];
   if (thread !== undefined && !threadIdPattern.test(thread)) return refuse("bad_headers");
   return framingOf(

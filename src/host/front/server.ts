@@ -12,6 +12,8 @@ import { answerSocket, answerWhole } from "./answer.ts";
 import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
 import { Owners, paceServer } from "../paced-socket.ts";
+import { parseHost } from "../../controls/access/host-name.ts";
+import { findHost } from "./host-names.ts";
 import { findClient, type TrustedProxies } from "../trusted-proxies.ts";
 import { Shares } from "./shares.ts";
 import { isFrozen } from "./frozen.ts";
@@ -99,7 +101,9 @@ function serve(door: Door, request: IncomingMessage, response: ServerResponse): 
   response.once("close", () => door.current.delete(socket));
   const { limits } = door;
   const { method = "", url = "", httpVersion, rawHeaders } = request;
-  const route = parseTarget(method, url, limits.targetBytes);
+  const host = parseHost(request.headers.host ?? "")?.name ?? null;
+  const at = host === null ? null : findHost(door.run, host);
+  const route = parseTarget(method, url, limits.targetBytes, at);
   const socketPath = "deployment" in route ? findGate(door.run, route.deployment) : null;
   // Before anything is refused, so that the refusal is counted where it belongs.
   if ("deployment" in route && socketPath !== null) exchange.about = route.deployment;

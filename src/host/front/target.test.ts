@@ -85,3 +85,23 @@ test("a target made to be slow to match is refused at once", () => {
   assert.ok("reason" in parseTarget("GET", `${"/a".repeat(1_000_000)}!`, 10_000_000));
   assert.ok(performance.now() - started < 500);
 });
+
+test("at a deployment's own host name a path needs no name in it, and names no other deployment", () => {
+  const rows: readonly [string, string, object | string][] = [
+    ["POST", "/v1/messages?a=b", gate("/v1/messages?a=b")],
+    ["POST", "/d/payables-clerk/v1/messages", gate("/v1/messages")],
+    ["GET", "/healthz", { kind: "health" }],
+    ["GET", "/d/other/v1/messages", "not_found"],
+    ["GET", "/v1", "not_found"],
+    ["GET", "/v2/messages", "not_found"],
+    ["GET", "/control/approvals", "not_found"],
+    ["GET", "/v1/../control/approvals", "bad_target"],
+    ["GET", "/v1//messages", "bad_target"],
+    ["GET", "/v1/%2e%2e/control", "bad_target"],
+    ["PUT", "/v1/messages", "method_not_allowed"],
+  ];
+  for (const [method, target, expected] of rows) {
+    const route = parseTarget(method, target, 2048, "payables-clerk");
+    assert.deepEqual("reason" in route ? route.reason : route, expected, target);
+  }
+});

@@ -14,8 +14,16 @@ const dotSegment = /\/\.\.?(?:\/|$)/;
 const plainQuery = /^[A-Za-z0-9._~!$'()*+,;=:@/?&%-]*$/;
 const gatePath = /^\/d\/([^/]+)(\/v1\/.+)$/;
 
-/** Reads the method and the request target as they stood on the wire. */
-export function parseTarget(method: string, target: string, targetBytes: number): Route | FrontRefusal {
+/**
+ * Reads the method and the request target as they stood on the wire. `at` is the deployment whose host name was asked for,
+ * null for any other host: at its own name a deployment needs no `/d/NAME`, and no other one is served.
+ */
+export function parseTarget(
+  method: string,
+  target: string,
+  targetBytes: number,
+  at: string | null = null,
+): Route | FrontRefusal {
   if (!target.startsWith("/")) return refuse("bad_target");
   if (target.length > targetBytes) return refuse("target_too_long");
   const mark = target.indexOf("?");
@@ -23,15 +31,17 @@ export function parseTarget(method: string, target: string, targetBytes: number)
   const query = mark < 0 ? "" : target.slice(mark + 1);
   if (path === "/") return refuse("not_found");
   if (!plainPath.test(path) || dotSegment.test(path) || !plainQuery.test(query)) return refuse("bad_target");
-  const route = routeOf(path, target);
+  const route = routeOf(path, target, at);
   if ("kind" in route && !isServed(method, route)) return refuse("method_not_allowed");
   return route;
 }
 
-function routeOf(path: string, target: string): Route | FrontRefusal {
+function routeOf(path: string, target: string, at: string | null): Route | FrontRefusal {
   if (target === "/healthz") return { kind: "health" };
+  if (at !== null && path.startsWith("/v1/")) return { kind: "gate", deployment: at, path: target };
   const [, deployment, inner] = gatePath.exec(path) ?? [];
   if (deployment === undefined || inner === undefined || !namePattern.test(deployment)) return refuse("not_found");
+  if (at !== null && at !== deployment) return refuse("not_found");
   return { kind: "gate", deployment, path: target.slice(path.length - inner.length) };
 }
 

@@ -15,6 +15,7 @@ import type { AuthorityDiffView, deployRequest, ProposalView } from "../../contr
 import type { z } from "zod";
 import { Gate, PinRefused } from "./gate.ts";
 import { compareRelease, decideGrowth } from "./growth.ts";
+import { decideHostNames } from "./host-names.ts";
 import type { Host } from "./host.ts";
 import { decideSocketPath, findGatePlaces } from "./places.ts";
 import { makeProblem } from "./problem.ts";
@@ -79,6 +80,8 @@ export async function deploy(host: Host, name: string, asked: z.infer<typeof dep
   const problem = decideRelease(host, name, release);
   if (problem !== undefined) return { problem };
   return onlyOne(host, name, async () => {
+    const taken = decideHostNames(host.gates, name, release);
+    if (taken !== undefined) return { problem: taken };
     const before = host.registry.find(name);
     const runs = before?.release?.release ?? null;
     if (expects !== undefined && expects !== runs) {
@@ -166,6 +169,9 @@ async function tryRelease(
   try {
     await host.gateHost.cedar.prepare(row.release);
     await host.gates.get(row.name)?.end(drainMs);
+    // Again, and at once before it is among the gates: another deployment may have taken a name meanwhile.
+    const taken = decideHostNames(host.gates, row.name, row.release);
+    if (taken !== undefined) throw new Error(taken.detail);
     host.startGate(gate);
     await Promise.all([host.openDoor(gate), gate.part.ready()]);
     pinning = true;

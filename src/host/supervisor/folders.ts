@@ -51,6 +51,7 @@ export function makeHostFolders(places: Places, ids: HostIds): void {
   requireOwnFolder(places.run, ids.own ? 0o711 : 0o700, uid);
   const open = { uid: 0, gid: 0, mode: 0o711 };
   for (const path of [places.gates, places.gateSockets, places.doors, places.configs]) makeFolder(path, ids, open);
+  makeFolder(places.hosts, ids, { uid: 0, gid: ids.front, mode: 0o710 });
   const brokers = { uid: ids.broker, gid: ids.broker, mode: 0o700 };
   for (const path of [places.broker.state, places.broker.run]) makeFolder(path, ids, brokers);
   const fronts = { uid: ids.front, gid: ids.front, mode: 0o700 };

@@ -10,6 +10,7 @@ import { drainAnswer, pinAnswer } from "../../controls/wire/gate.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import { makeGroup, type Group, type GroupParents } from "./cgroups.ts";
 import { makeGateFolders, markSwitching, writeGroupFile } from "./folders.ts";
+import { serveHostNames } from "./host-names.ts";
 import { launchWithListener } from "./launch.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
@@ -124,7 +125,13 @@ export class Gate {
     if (this.#published) return;
     this.#published = true;
     renameSync(this.places.staged, this.places.socket);
+    this.serveHosts();
     markSwitching(this.#host.places, this.name, false);
+  }
+
+  /** Has front serve it at the host names of its release. */
+  serveHosts(): void {
+    serveHostNames(this.#host, this.name, this.release.manifest.hosts);
   }
 
   /**

@@ -12,6 +12,7 @@ import type { GroupParents } from "./cgroups.ts";
 import { makeGateFolders, markOpen, markSwitching, removeGateFolders, removeRunFolder } from "./folders.ts";
 import { Freezer } from "./freeze.ts";
 import { Gate, type GateHost } from "./gate.ts";
+import { serveHostNames } from "./host-names.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
@@ -167,7 +168,10 @@ export class Host {
     // The broker opens its door here, perhaps before the gate's first start.
     makeGateFolders(this.places, this.ids, gate.name, gate.part.spec.uid);
     markOpen(this.places, gate.name, !this.freezer.isFrozen(gate.name));
-    if (gate.isPublished) markSwitching(this.places, gate.name, false);
+    if (gate.isPublished) {
+      markSwitching(this.places, gate.name, false);
+      gate.serveHosts();
+    }
     this.gates.set(gate.name, gate);
     if (isObserving(gate)) this.log.event("observes_only_not_for_production", { deployment: gate.name });
     gate.part.start();
@@ -192,6 +196,7 @@ export class Host {
       .close(name)
       .catch((error: unknown) => this.log.event("door_not_closed", { deployment: name, why: String(error) }));
     removeGateFolders(this.places, name);
+    serveHostNames(this.gateHost, name);
     this.registry.undo(name);
   }
 
@@ -202,6 +207,7 @@ export class Host {
     this.forgetWeaker(name);
     await this.link.forget(name);
     removeGateFolders(this.places, name);
+    serveHostNames(this.gateHost, name);
     this.registry.endRemoval(name);
   }
 

@@ -22,6 +22,8 @@ export interface Places {
   /** What the host said, see log-file.ts. */
   readonly logs: string;
   readonly gateSockets: string;
+  /** A file for each host name of a deployment, with that one's name in it: for front. */
+  readonly hosts: string;
   readonly doors: string;
   readonly configs: string;
   readonly broker: { readonly state: string; readonly run: string; readonly control: string };
@@ -94,6 +96,7 @@ export function findPlaces(state: string | undefined, uid: number, env: Environm
     removed: join(real, "removed"),
     logs: join(real, "logs"),
     gateSockets: join(run, "gates"),
+    hosts: join(run, "hosts"),
     doors: join(run, "doors"),
     configs: join(run, "configs"),
     broker: { state: join(real, "broker"), run: join(run, "broker"), control: join(run, "broker", "control.sock") },
