@@ -1,9 +1,13 @@
 // Control `allowlists`: a message of a sender, a room or a workspace that is not listed never reaches a conversation or the
 // model. Every listed sender stands beside those who look, fold or parse like one and are not listed; a stranger is answered
-// once a day. What the model saw is read from the model's own log.
+// once a day. What the model saw is read from the model's own log. A webhook has no token: it is a listed sender's when it was
+// signed, just so; the other side is the official library. Longer than 300 lines because both ways in stand on one host.
 import { strict as assert } from "node:assert";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { askControl } from "../src/cli/control.ts";
@@ -14,17 +18,22 @@ import { rebuild } from "./hostile-stage.ts";
 import { setNotesServer } from "./notes-stage.ts";
 import { descendants } from "./process-tree.ts";
 import { setSmallStage, type SmallStage } from "./small-stage.ts";
+import { bodyOf, secretOf, WebhookSender, type Answered, type Change } from "./webhook-sender.ts";
 
 const state = freshState();
 let small: SmallStage;
+let webhooks: WebhookSender;
 
 before(async () => {
   small = await setSmallStage({
     ...{ state: state.folder, name: "listed", tools: "{ note: { effect: local, payload: [text] } }" },
     server: setNotesServer,
-    channels: `{ api: { users: [amy, kim@list.example, "*@acme.example", "group:staff"], rooms: [C01, ops], workspaces: [T01] } }`,
+    channels: `{ api: { users: [amy, kim@list.example, "*@acme.example", "group:staff"], rooms: [C01, ops], workspaces: [T01] },
+      webhook: { users: [amy, "group:staff"], secret: hooks } }`,
     more: "groups: { staff: [gil@staff.example], others: [mallory@other.example] }",
   });
+  webhooks = new WebhookSender(`${small.stage.url}/d/listed`, secretOf(1));
+  await askControl(state.folder, "PUT", "/v1/deployments/listed/secrets/hooks", { raw: secretOf(1) });
 });
 
 after(async () => {
@@ -169,6 +178,105 @@ test("whoever is not listed cannot read a turn, not even with its name", async (
   assert.equal((await read("amy")).status, 200);
   assert.equal((await read("ida@acme.example")).status, 404);
   for (const user of ["bob", "amy ", "\u0430my"]) assert.equal((await read(user)).status, 403, user);
+});
+
+/** A webhook of a listed user, but for `data`. */
+const hook = (text: string, data: object = {}): string => bodyOf({ user: "amy", text, ...data });
+
+/** A turn of the webhook channel, read over the API when it has ended. */
+async function readHook({ body }: Answered, user: string): Promise<Said> {
+  const { url, token } = small.stage;
+  const query = `user=${encodeURIComponent(user)}&wait=20000&channel=webhook`;
+  const answer = await fetch(`${url}/d/listed/v1/threads/${body.thread}/turns/${body.turn}?${query}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return { status: answer.status, body: (await answer.json()) as Said["body"] };
+}
+
+test("works at all: a signed webhook of a listed user is taken at once, and its answer is read over the API", async () => {
+  const sent = await webhooks.send(hook("signed hello", { user: "Gil@staff.example" }));
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  const read = await readHook(sent, "Gil@staff.example");
+  assert.deepEqual([read.status, (read.body as Answered["body"]).state], [200, "done"]);
+  assert.ok(small.asked().some((text) => text.includes("signed hello")));
+  const opened = (await audit()).filter(({ event, detail }) => event === "turn_opened" && detail["signedBy"]).at(-1);
+  assert.deepEqual([opened?.detail["channel"], opened?.detail["signedBy"]], ["webhook", "hooks"]);
+});
+
+test("works at all: the example of docs/webhooks.md is taken as it stands there", async () => {
+  const page = readFileSync(new URL("../docs/webhooks.md", import.meta.url), "utf8");
+  const example = page.split("## Sending one")[1]?.split("```sh\n")[1]?.split("```")[0] ?? "";
+  const env = { PATH: process.env["PATH"], URL: `${small.stage.url}/d/listed`, SECRET: secretOf(1) };
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", example], { env });
+  const body = JSON.parse(stdout) as Answered["body"];
+  assert.equal(body.turn, 1, stdout);
+  await readHook({ status: 202, body }, "amy");
+  assert.ok(small.asked().some((text) => text.includes("Order 4711 has arrived.")));
+});
+
+/** What is changed of a right webhook, and how it is refused. */
+const forged: readonly (readonly [Change, number, string, string])[] = [
+  [{ secret: secretOf(2) }, 401, "signature_not_valid", "webhook-signature"],
+  [{ body: hook("refused", { user: "gil@staff.example" }) }, 401, "signature_not_valid", "webhook-signature"],
+  [{ headers: { "webhook-id": "msg_other" } }, 401, "signature_not_valid", "webhook-signature"],
+  [{ headers: { "webhook-signature": null } }, 401, "signature_not_valid", "webhook-signature"],
+  [{ headers: { "webhook-signature": "v1," } }, 400, "bad_request", "webhook-signature"],
+  [{ away: -302 }, 401, "timestamp_not_valid", "webhook-timestamp"],
+  [{ away: 302 }, 401, "timestamp_not_valid", "webhook-timestamp"],
+];
+
+test("a webhook that is not signed, not now or not just so never reaches the model", async () => {
+  for (const [change, status, type, field] of forged) {
+    const { status: got, body } = await webhooks.send(hook("refused hook"), change);
+    assert.deepEqual(
+      [got, body.type, body.field],
+      [status, `urn:ambit:problem:${type}`, field],
+      JSON.stringify(change),
+    );
+  }
+  const many = `${`v1,${Buffer.alloc(32).toString("base64")} `.repeat(5)}v1,${Buffer.alloc(32, 1).toString("base64")}`;
+  const guessed = await webhooks.send(hook("refused hook"), { headers: { "webhook-signature": many } });
+  assert.deepEqual([guessed.status, guessed.body.type], [400, "urn:ambit:problem:too_many_signatures"]);
+  const right = await webhooks.send(hook("signed after forged"));
+  await readHook(right, "amy");
+  const asked = small.asked();
+  assert.ok(asked.some((text) => text.includes("signed after forged")));
+  assert.ok(!asked.some((text) => text.includes("refused")));
+});
+
+test("a signed webhook of a sender who is not listed, or that is no message, is refused and named", async () => {
+  for (const [body, status, field] of [
+    [hook("refused", { user: "kim@list.example" }), 403, "channels.webhook.users"],
+    [hook("refused", { token: "x" }), 422, "data.token"],
+    [bodyOf({ user: "amy", text: "refused" }, { more: 1 }), 422, "more"],
+    [bodyOf({ user: "amy", text: "refused" }, { type: "message.deleted" }), 422, "type"],
+    [bodyOf({ user: "amy", text: "refused" }, { timestamp: "yesterday" }), 422, "timestamp"],
+    ["[]", 422, "(body)"],
+    ["{", 400, undefined],
+    [hook("x".repeat(262_145)), 413, undefined],
+  ] as const) {
+    const answer = await webhooks.send(body);
+    assert.deepEqual([answer.status, answer.body.field], [status, field], body.slice(0, 100));
+  }
+  const plain = await webhooks.send(hook("refused"), { headers: { "content-type": "text/plain" } });
+  assert.deepEqual([plain.status, plain.body.field], [415, "Content-Type"]);
+  assert.equal((await webhooks.send(hook("refused"), { method: "GET" })).status, 405);
+  assert.ok(!small.asked().some((text) => text.includes("refused")));
+});
+
+test("a webhook that is sent again is the same message, also after a kill; its id takes no other body", async () => {
+  const first = await webhooks.send(hook("once"), { id: "msg_once" });
+  assert.equal(first.status, 202);
+  assert.deepEqual(await webhooks.send(hook("once"), { id: "msg_once", away: -200 }), first);
+  for (const body of [hook("twice"), hook("once", { user: "gil@staff.example" }), hook("once", { thread: "t" })]) {
+    const again = await webhooks.send(body, { id: "msg_once" });
+    assert.deepEqual([again.status, again.body.field], [409, "webhook-id"], body);
+  }
+  await killGate();
+  await sayWhenBack({});
+  assert.deepEqual(await webhooks.send(hook("once"), { id: "msg_once" }), first);
+  await readHook(first, "amy");
+  assert.equal(small.asked().filter((text) => text.includes("once")).length, 1);
 });
 
 test("a message of whoever is taken off the list goes on no further, and one of whoever stays does", async () => {

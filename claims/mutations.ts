@@ -228,8 +228,8 @@ export const mutations: readonly Mutation[] = [
     name: "whoever is taken off the list",
     red: "a message of whoever is taken off the list goes on no further, and one of whoever stays does",
     file: "src/gate/channels/still-listed.ts",
-    find: `"api", manifest.groups) === undefined`,
-    replace: `"api", manifest.groups) !== null`,
+    find: "channel, groups) === undefined",
+    replace: "channel, groups) !== null",
   },
   {
     ...rateLimits,
@@ -358,6 +358,22 @@ export const mutations: readonly Mutation[] = [
     file: "src/gate/ledger/refused-senders.ts",
     find: ".toArray().length > 0) return false;",
     replace: ".toArray().length > 0) return true;",
+  },
+  {
+    ...allowlists,
+    name: "only signed webhooks",
+    red: "a webhook that is not signed, not now or not just so never reaches the model",
+    file: "src/controls/access/webhook.ts",
+    find: "if (equal.length > 0) return undefined;",
+    replace: "if (equal.length >= 0) return undefined;",
+  },
+  {
+    ...allowlists,
+    name: "a signed id stands for one body",
+    red: "a webhook that is sent again is the same message, also after a kill; its id takes no other body",
+    file: "src/gate/ledger/signed-ids.ts",
+    find: `if (body) return body["body"] === bodyHash ? undefined : reused;`,
+    replace: `if (body) return body["body"] === bodyHash ? undefined : undefined;`,
   },
   {
     ...allowlists,

@@ -113,10 +113,10 @@ export const controls: readonly Control[] = [
   {
     id: "allowlists",
     claim: "A message from a sender, room or workspace that is not listed never reaches the agent.",
-    rooms: ["src/controls/access", "src/gate"],
+    rooms: ["src/controls/access", "src/gate", "src/host/broker"],
     claimTest: "claims/allowlists.claim.test.ts",
     state: "enforced",
-    note: "For the API channel, the only one so far: users by name, domain or group, rooms, workspaces; one polite refusal a day.",
+    note: "For the API and for signed webhooks: users by name, domain or group, rooms, workspaces; one polite refusal a day.",
   },
   {
     id: "redeploys",

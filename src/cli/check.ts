@@ -40,7 +40,7 @@ export function renderSummary(summary: AuthoritySummary): string {
     ["reads text that strangers may have written from", summary.combination.untrusted],
     ["reads private data from", summary.combination.private],
     ["sends out with neither a person nor a bound in between", summary.combination.unwatched],
-    ["uses secrets (added by the broker, never seen by the agent)", summary.secrets],
+    ["uses secrets (kept by the broker, never seen by the agent)", summary.secrets],
     ["stops at", summary.limits],
     ["listens to", summary.speakers],
   ];

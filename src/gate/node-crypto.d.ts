@@ -6,5 +6,6 @@ declare module "node:crypto" {
     digest(encoding: "hex" | "base64"): string;
   }
   export function createHash(algorithm: "sha256"): Hash;
+  export function createHmac(algorithm: "sha256", key: Uint8Array): Hash;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
 }

@@ -28,6 +28,10 @@ export function problemResponse(
 }
 
 const statusOf: Readonly<Record<string, number>> = {
+  bad_request: 400,
+  too_many_signatures: 400,
+  signature_not_valid: 401,
+  timestamp_not_valid: 401,
   sender_not_listed: 403,
   channel_off: 403,
   idempotency_key_reused: 409,
@@ -48,11 +52,21 @@ export function refusalResponse(
 
 /** Reads and parses a JSON body, or says which field is wrong. */
 export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Promise<T | Response> {
+  const bytes = await readBody(request, maxGateRequestBytes);
+  return bytes instanceof Response ? bytes : parseBytes(bytes, schema);
+}
+
+/** The bytes of a body that says it is JSON, at most so many. */
+export async function readBody(request: Request, mostBytes: number): Promise<Uint8Array | Response> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
     return problemResponse(415, "wrong_content_type", "send application/json", "Content-Type");
-  const bytes = await readBounded(request);
-  if (!bytes) return problemResponse(413, "too_large", `at most ${maxGateRequestBytes} bytes are read`);
+  const bytes = await readBounded(request, mostBytes);
+  return bytes ?? problemResponse(413, "too_large", `at most ${mostBytes} bytes are read`);
+}
+
+/** Parses a JSON body that was read, or says which field is wrong. */
+export function parseBytes<T>(bytes: Uint8Array, schema: z.ZodType<T>): T | Response {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
@@ -74,10 +88,10 @@ export async function parseBody<T>(request: Request, schema: z.ZodType<T>): Prom
 
 /** Reads what a refused request still sends, up to the cap: closing on a writing caller would cost it the answer. */
 export async function drainBody(request: Request): Promise<void> {
-  if (!request.bodyUsed) await readBounded(request);
+  if (!request.bodyUsed) await readBounded(request, maxGateRequestBytes);
 }
 
-async function readBounded(request: Request): Promise<Uint8Array | undefined> {
+async function readBounded(request: Request, mostBytes: number): Promise<Uint8Array | undefined> {
   const reader = request.body?.getReader();
   if (!reader) return new Uint8Array();
   const chunks: Uint8Array[] = [];
@@ -90,8 +104,10 @@ async function readBounded(request: Request): Promise<Uint8Array | undefined> {
       await reader.cancel();
       return undefined;
     }
-    chunks.push(value);
+    // What is too much is read all the same, and thrown away.
+    if (size <= mostBytes) chunks.push(value);
   }
+  if (size > mostBytes) return undefined;
   const all = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {

@@ -44,7 +44,7 @@ export interface Submission {
   readonly text: string;
   readonly idempotency: string | null;
   /** Where it was said, as the channel tells; for the audit. */
-  readonly place: { readonly room?: string; readonly workspace?: string };
+  readonly place: { readonly room?: string; readonly workspace?: string; readonly signedBy?: string };
 }
 
 export class Thread extends DurableObject<Env> {

@@ -1,8 +1,9 @@
 // The Worker of one deployment: it decides and holds no key. Requests come from the front (channels) and from the
-// supervisor (the operator), each with a token of this deployment; everything is parsed before it is believed.
+// supervisor (the operator), each with a token of this deployment, or signed; everything is parsed before it is believed.
 import { parseBearer } from "../controls/access/bearer.ts";
 import { matchToken } from "../controls/access/token.ts";
 import { answerChannel } from "./channels/api.ts";
+import { answerWebhook, webhookPath } from "./channels/webhook.ts";
 import { answerControl } from "./control.ts";
 import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
 import { beat } from "./heartbeat.ts";
@@ -23,20 +24,27 @@ export default {
 async function answer(request: Request, env: Env): Promise<Response> {
   const url = new URL(request.url);
   if (url.pathname === "/healthz") return Response.json({ ok: true, release: openRelease(env).release });
-  const scope = url.pathname.startsWith("/control/") ? "control" : url.pathname.startsWith("/v1/") ? "chat" : undefined;
-  if (!scope) return problemResponse(404, "not_found", "there is nothing at this path");
-  const token = findToken(request, env);
-  if (!token || token.scope !== scope) {
-    return problemResponse(401, "token_not_valid", "send a valid token of this deployment as Authorization: Bearer");
-  }
+  const walk = findWalk(request, url, env);
+  if (walk instanceof Response) return walk;
   try {
-    return scope === "control" ? await answerControl(request, url, env) : await answerChannel(request, url, env);
+    return await walk();
   } catch (thrown) {
     console.error(
       JSON.stringify({ event: "request_failed", path: url.pathname, message: String(thrown).slice(0, 300) }),
     );
     return problemResponse(503, "unavailable", "the deployment could not answer; try again");
   }
+}
+
+/** What answers this request, once it is known who sent it; a webhook says that by its signature. */
+function findWalk(request: Request, url: URL, env: Env): (() => Promise<Response>) | Response {
+  if (url.pathname === webhookPath) return () => answerWebhook(request, env);
+  const scope = url.pathname.startsWith("/control/") ? "control" : url.pathname.startsWith("/v1/") ? "chat" : undefined;
+  if (!scope) return problemResponse(404, "not_found", "there is nothing at this path");
+  if (findToken(request, env)?.scope !== scope) {
+    return problemResponse(401, "token_not_valid", "send a valid token of this deployment as Authorization: Bearer");
+  }
+  return () => (scope === "control" ? answerControl(request, url, env) : answerChannel(request, url, env));
 }
 
 function findToken(request: Request, env: Env): TokenRow | undefined {

@@ -97,7 +97,8 @@ function redeployFact({ by, count, ...rest }: NonNullable<Manifest["redeploys"]>
 function channelFacts(channels: Manifest["channels"], groups: Manifest["groups"]): Fact[] {
   return Object.entries(channels).flatMap(([channel, lists]) => {
     if (lists === undefined) return [];
-    const { users, rooms, workspaces, ...rest } = lists;
+    const { users, rooms, workspaces, ...own } = lists;
+    const { secret, ...rest }: { secret?: string } = own;
     const places = (kind: string, list: readonly string[] | undefined): Fact[] => {
       if (list === undefined) return [];
       const parts = list.map((place) => grant(kind, channel, place));
@@ -108,9 +109,11 @@ function channelFacts(channels: Manifest["channels"], groups: Manifest["groups"]
       ...listed.map((user) => grant("user", channel, user)),
       ...places("room", rooms),
       ...places("workspace", workspaces),
+      ...(secret === undefined ? [] : [grant("signature", channel, `of whoever holds secret:${secret}`)]),
       ...unnamed("channel", `${channel}.`, rest, groups),
     ];
-    return [{ ...grant("channel", channel, `takes messages of ${listed.join(", ")}`), parts }];
+    const signed = secret === undefined ? "" : `, signed with secret:${secret}`;
+    return [{ ...grant("channel", channel, `takes messages of ${listed.join(", ")}${signed}`), parts }];
   });
 }
 

@@ -154,6 +154,16 @@ const rows: readonly (readonly [name: string, edits: readonly Edit[], lines: rea
   ],
   ["rooms where there were none", [['["*@acme.example"]', '["*@acme.example"], rooms: [a]']], ["- rooms api: only a"]],
   [
+    "webhooks",
+    [
+      [
+        'api: { users: ["*@acme.example"] }',
+        'api: { users: ["*@acme.example"] }\n  webhook: { users: [amy], secret: hooks }',
+      ],
+    ],
+    ["+ channel webhook: takes messages of amy, signed with secret:hooks"],
+  ],
+  [
     "no channel",
     [['  api: { users: ["*@acme.example"] }', "  {}"]],
     ["- channel api: no more takes messages of *@acme.example"],
@@ -238,6 +248,17 @@ for (const [name, edits, lines] of rows) {
     );
   });
 }
+
+test("webhooks that another secret signs, or that speak for more, are growth", () => {
+  const webhook = (users: string, secret: string): Release =>
+    release([["channels:\n", `channels:\n  webhook: { users: [${users}], secret: ${secret} }\n`]]);
+  const from = webhook("amy", "hooks");
+  assert.deepEqual(words(diffAuthority(from, webhook("amy", "others"))), [
+    "+ signature webhook: of whoever holds secret:others",
+    "- signature webhook: no more of whoever holds secret:hooks",
+  ]);
+  assert.deepEqual(words(diffAuthority(from, webhook("amy, bob", "hooks"))), ["+ user webhook: bob"]);
+});
 
 test("a group that grows is growth where it is used, and renamed equally it is silent", () => {
   const group = (name: string, people: string): Release =>

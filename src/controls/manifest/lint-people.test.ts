@@ -79,6 +79,13 @@ const rows: readonly (readonly [name: string, wrong: object, field: string, word
     { channels: { api: { users: ["group:staff"] } }, groups: { staff: ["amy"] } },
   ],
   [
+    "webhook senders of a group that is not there",
+    { channels: { webhook: { users: ["group:staff"], secret: "hooks" } } },
+    "channels.webhook.users.0",
+    /no group "staff"/,
+    { channels: { webhook: { users: ["group:staff"], secret: "hooks" } }, groups: { staff: ["amy"] } },
+  ],
+  [
     "a group of groups",
     { groups: { staff: ["amy", "group:other"], other: ["bob"] } },
     "groups.staff.1",

@@ -12,7 +12,9 @@ export function lintPeople(manifest: Manifest): Finding[] {
     `approvers.${role}`,
     list,
   ]);
-  if (channels.api) lists.push(["channels.api.users", channels.api.users]);
+  for (const [channel, who] of Object.entries(channels)) {
+    if (who !== undefined) lists.push([`channels.${channel}.users`, who.users]);
+  }
   return [
     ...Object.entries(groups).flatMap(([group, list]) => lintGroup(`groups.${group}`, list)),
     ...lists.flatMap(([field, list]) => lintMembers(field, list, manifest)),
@@ -57,7 +59,7 @@ function lintReview(field: string, review: Asked | undefined, { groups, approver
     const message = `asks ${review.count} people, and approvers.${review.by} has ${count}: nobody could ever approve`;
     return [error(`${field}.count`, message)];
   }
-  const speakers = channels.api?.users ?? [];
+  const speakers = Object.values(channels).flatMap((who) => who?.users ?? []);
   const own = people.find((person) => isListed(person, speakers, groups));
   if (count > review.count || own === undefined) return [];
   const message = `${own} may speak and never counts for a call of their own: then approvers.${review.by} has too few others`;

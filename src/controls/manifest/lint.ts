@@ -2,6 +2,7 @@
 // field and the fix; an `error` stops `check` and `deploy`, a `warning` is printed and goes on.
 import { decidePlan } from "../egress/destination.ts";
 import { lintBounds } from "./lint-bounds.ts";
+import { lintChannels } from "./lint-channels.ts";
 import { lintCombination, lintMode } from "./lint-combination.ts";
 import { lintLimits } from "./lint-limits.ts";
 import { lintPeople } from "./lint-people.ts";
@@ -25,6 +26,7 @@ export function lintManifest(manifest: Manifest): Finding[] {
     ),
     ...Object.entries(manifest.records).flatMap(([view, record]) => lintRecord(`records.${view}`, record)),
     ...lintPeople(manifest),
+    ...lintChannels(manifest),
     ...lintCombination(manifest),
     ...lintMode(manifest),
     ...lintLimits(manifest),

@@ -72,26 +72,25 @@ const limits = z
   .prefault({})
   .describe("what a turn, a user and a day may use");
 
+const places = z.array(line(254)).min(1).max(1000).optional();
+const speakers = {
+  users: z.array(member).min(1).max(1000).describe("who may speak: exact, *@domain or group:NAME"),
+  rooms: places.describe("rooms a message may come from; then it must name one"),
+  workspaces: places.describe("workspaces a message may come from; then it must name one"),
+};
+
 const channels = z
   .strictObject({
-    api: z
+    api: z.strictObject(speakers).optional().describe("the HTTP channel; left out, it is off"),
+    webhook: z
       .strictObject({
-        users: z.array(member).min(1).max(1000).describe("who may speak: exact, *@domain or group:NAME"),
-        rooms: z
-          .array(line(254))
-          .min(1)
-          .max(1000)
-          .optional()
-          .describe("rooms a message may come from; then it must name one"),
-        workspaces: z
-          .array(line(254))
-          .min(1)
-          .max(1000)
-          .optional()
-          .describe("workspaces a message may come from; then it must name one"),
+        ...speakers,
+        secret: secretName.describe(
+          "name of the secret that signs (whsec_...); the broker checks, the gate never sees it",
+        ),
       })
       .optional()
-      .describe("the HTTP channel; left out, it is off"),
+      .describe("messages as signed webhooks (standardwebhooks.com); left out, it is off"),
   })
   .prefault({})
   .describe("ways in, each off until it stands here");

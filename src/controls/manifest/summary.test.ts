@@ -84,6 +84,15 @@ test("a file that names nothing reads, changes and asks nothing, and still shows
   assert.deepEqual(summary.exposes, ["model m at https://api.example/v1"]);
 });
 
+test("who may speak by webhook is said with the way in, and the secret that signs is one of the secrets", () => {
+  const webhook = { users: ["amy", "group:staff"], rooms: ["C01"], secret: "hooks" };
+  const channels = { api: { users: ["bob"] }, webhook };
+  const manifest = manifestSchema.parse({ ...base, groups: { staff: ["gil"] }, channels });
+  const by = ["amy by webhook", "gil by webhook", "only from rooms C01 by webhook"];
+  assert.deepEqual(summarizeAuthority(manifest).speakers, ["bob", ...by]);
+  assert.deepEqual(secretNames(manifest), ["hooks", "model"]);
+});
+
 test("secrets are named once each, and a file without any has none", () => {
   assert.deepEqual(secretNames(full), ["erp", "model"]);
   const { credential: _, ...model } = base.agent.model;

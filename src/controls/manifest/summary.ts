@@ -96,14 +96,17 @@ function describeReview({ label, contract }: Tool, { approvers, groups }: Manife
 }
 
 function describeSpeakers({ channels, groups, hosts }: Manifest): string[] {
-  if (!channels.api) return [];
-  const { users, rooms, workspaces } = channels.api;
-  return [
-    ...peopleOf(users, groups),
-    ...(hosts ? [`at ${shortList(hosts)}`] : []),
-    ...(rooms ? [`only from rooms ${shortList(rooms)}`] : []),
-    ...(workspaces ? [`only from workspaces ${shortList(workspaces)}`] : []),
-  ];
+  const speakers = Object.entries(channels).flatMap(([channel, lists]) => {
+    if (lists === undefined) return [];
+    const { users, rooms, workspaces } = lists;
+    const by = channel === "api" ? "" : ` by ${channel}`;
+    return [
+      ...peopleOf(users, groups).map((person) => `${person}${by}`),
+      ...(rooms ? [`only from rooms ${shortList(rooms)}${by}`] : []),
+      ...(workspaces ? [`only from workspaces ${shortList(workspaces)}${by}`] : []),
+    ];
+  });
+  return speakers.length === 0 ? [] : [...speakers, ...(hosts ? [`at ${shortList(hosts)}`] : [])];
 }
 
 function shortList(names: readonly string[]): string {
@@ -115,5 +118,6 @@ function shortList(names: readonly string[]): string {
 export function secretNames(manifest: Manifest): string[] {
   const model = manifest.agent.model.credential?.slice("secret:".length);
   const servers = Object.values(manifest.servers).map((server) => server.credential?.secret);
-  return [...new Set([model, ...servers].filter((name) => name !== undefined))].sort();
+  const signing = manifest.channels.webhook?.secret;
+  return [...new Set([model, ...servers, signing].filter((name) => name !== undefined))].sort();
 }

@@ -10,6 +10,7 @@ export const doorHosts = {
   records: "records.internal",
   sign: "sign.internal",
   outcome: "outcome.internal",
+  verify: "verify.internal",
 } as const;
 
 /** Request header: `<callId>.<attempt>`; makes the broker keep the outcome of this request. Stripped before dialling. */
@@ -92,3 +93,28 @@ export const signRequest = z.strictObject({
 export const signAnswer = signature;
 /** 409 body: where the broker stands. */
 export const signConflict = z.strictObject({ sequence: z.int().min(0), head: z.string(), message: z.string() });
+
+/**
+ * `POST http://verify.internal/webhook`: the raw body of a webhook and its three headers as they came, byte for byte. No
+ * secret is named: the broker takes the one that this deployment's release names under `channels.webhook`. Always 200.
+ */
+export const verifyAnswer = z.discriminatedUnion("isSigned", [
+  /** `secret`: name of the secret that signed it. */
+  z.strictObject({ isSigned: z.literal(true), secret: z.string() }),
+  z.strictObject({
+    isSigned: z.literal(false),
+    reason: z.string().max(64),
+    message: z.string().max(500),
+    field: z.string().max(64),
+  }),
+]);
+/** The headers that a webhook is signed by. */
+export const webhookHeaders = {
+  id: "webhook-id",
+  timestamp: "webhook-timestamp",
+  signature: "webhook-signature",
+} as const;
+/** Longest of these headers, characters. */
+export const maxWebhookHeaderLength = 2048;
+/** Largest body of a webhook, bytes: strangers may send one. */
+export const maxWebhookBytes = 262_144;

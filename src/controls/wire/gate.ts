@@ -26,6 +26,15 @@ export const messageRequest = z.strictObject({
   room: place.optional().describe("room it was said in, where the channel has rooms"),
   workspace: place.optional().describe("workspace it was said in, where the channel has workspaces"),
 });
+/**
+ * `POST /v1/webhooks`, without a token: signed as standardwebhooks.com says, `webhook-id` being the key of a retry. `data`
+ * is a message as above; what is signed is the whole body and the time in the header, not the one in the body.
+ */
+export const webhookRequest = z.strictObject({
+  type: z.literal("message.created", { error: 'the only type there is: "message.created"' }),
+  timestamp: z.iso.datetime({ offset: true, error: "when it happened, such as 2026-01-31T12:00:00Z" }),
+  data: messageRequest,
+});
 /** 202: the message is on disk and will be answered, whatever dies. */
 export const messageAccepted = z.strictObject({ thread: threadId, turn: z.int() });
 
@@ -37,7 +46,7 @@ export const heldCall = z.strictObject({
   expires: z.string(),
 });
 
-/** `GET /v1/threads/<thread>/turns/<turn>?wait=<ms, at most 30000>` */
+/** `GET /v1/threads/<thread>/turns/<turn>?user=<who>[&wait=<ms, at most 30000>][&channel=webhook]`: `api` when left out. */
 export const turnAnswer = z.strictObject({
   thread: threadId,
   turn: z.int(),

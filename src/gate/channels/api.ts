@@ -59,7 +59,9 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   if (!Number.isInteger(waitMs) || waitMs < 0 || waitMs > longestWaitMs) {
     return problemResponse(400, "bad_request", `milliseconds from 0 to ${longestWaitMs}`, "wait");
   }
-  const answer = await readTurn({ channel, user, thread, turn, waitMs }, env);
+  const by = url.searchParams.get("channel") ?? channel;
+  if (by !== channel && by !== "webhook") return problemResponse(400, "bad_request", "api or webhook", "channel");
+  const answer = await readTurn({ channel: by, user, thread, turn, waitMs }, env);
   if (answer && "refusal" in answer) return unheardResponse(answer);
   return answer ? Response.json(answer) : problemResponse(404, "not_found", "there is no such turn");
 }

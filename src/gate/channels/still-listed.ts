@@ -5,7 +5,8 @@ import type { Release } from "../../controls/manifest/release.ts";
 
 /** @param thread name of the conversation, which begins with its channel */
 export function isStillListed({ manifest }: Release, thread: string, user: string): boolean {
-  const { api } = manifest.channels;
-  if (!thread.startsWith("api:") || !api) return false;
-  return decideSender(user, api.users, "api", manifest.groups) === undefined;
+  const channel = thread.slice(0, thread.indexOf(":"));
+  const { channels, groups } = manifest;
+  const lists = Object.entries(channels).find(([name]) => name === channel)?.[1];
+  return lists !== undefined && decideSender(user, lists.users, channel, groups) === undefined;
 }

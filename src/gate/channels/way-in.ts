@@ -22,6 +22,15 @@ export interface Heard {
   readonly idempotency: string | null;
   /** How long the answer itself is waited for, milliseconds. */
   readonly waitMs: number;
+  /** How it came in, where it was signed: the key of a retry then stands for one body alone, in whatever conversation. */
+  readonly signed?: Signed;
+}
+
+interface Signed {
+  /** Name of the secret. */
+  readonly by: string;
+  /** SHA-256 of the whole body. */
+  readonly bodyHash: string;
 }
 
 /** Where a message went; `answer` is there when it was waited for. */
@@ -65,7 +74,7 @@ const tooManyConversations: Refusal = {
 
 /** Takes a message in. */
 export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unheard> {
-  const { channel, message, idempotency, waitMs } = heard;
+  const { channel, message, idempotency, waitMs, signed } = heard;
   const refusal = decideAccess(channel, env, (lists, groups) => decideMessage(message, lists, channel, groups));
   if (refusal) return refuseMessage(refusal, heard, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
@@ -74,10 +83,15 @@ export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unhea
   if (walking.isCrowded(message.user)) return late(tooManyWaiting);
   if (!residents.hasPlace(key, message.user, Date.now())) return late(tooManyConversations);
   const asked = { channel, user: message.user, idempotency };
-  const { refusal: unheard, headers } = await openLedger(env).admitMessage({ ...asked, thread: key });
+  const admitted = { ...asked, thread: key, bodyHash: signed?.bodyHash ?? null };
+  const { refusal: unheard, headers } = await openLedger(env).admitMessage(admitted);
   if (unheard) return late(unheard, headers);
   const { text, room, workspace } = message;
-  const place = { ...(room === undefined ? {} : { room }), ...(workspace === undefined ? {} : { workspace }) };
+  const place = {
+    ...(room === undefined ? {} : { room }),
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(signed === undefined ? {} : { signedBy: signed.by }),
+  };
   const taken = await lookAt({ key, user: message.user, waitMs }, env, async (conversation) => {
     const submitted = await conversation.submit({ ...asked, key, text, place });
     if ("reason" in submitted) return submitted;
@@ -136,7 +150,10 @@ function decideAccess(
 ): Refusal | undefined {
   const { channels, groups } = openRelease(env).manifest;
   const lists = channels[channel];
-  if (lists) return decide(lists, groups);
+  return lists ? decide(lists, groups) : channelOff(channel);
+}
+
+export function channelOff(channel: Channel): Refusal {
   const field = `channels.${channel}`;
   const message = `this channel is off: list its users under ${field} in the deployment file`;
   return { control: "allowlists", reason: "channel_off", field, message };

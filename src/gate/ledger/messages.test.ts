@@ -23,7 +23,7 @@ function openDoor(limits: object, frozen: () => Refusal | undefined = () => unde
   const budget = new Budget(manifest, new BudgetStore(sql), chain, () => 0, now);
   const messages = new Messages(sql, chain, new Rates(manifest.limits, new RateStore(sql)), budget, frozen);
   const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
-    messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency }, at);
+    messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency, bodyHash: null }, at);
   const rows = (table: string) => Number(sql.exec(`select count(*) as n from ${table}`).one()["n"]);
   return { say, rows, budget, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
 }

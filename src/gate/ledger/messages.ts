@@ -8,6 +8,7 @@ import { rateHeaders, retryHeaders } from "../../controls/limits/headers.ts";
 import type { Budget } from "./budget.ts";
 import type { ChainStore } from "./chain-store.ts";
 import type { Rates } from "./rates.ts";
+import { SignedIds } from "./signed-ids.ts";
 
 export const messageTables = `
   create table if not exists charged (n integer primary key autoincrement, id text not null unique, at integer not null);
@@ -26,6 +27,8 @@ export interface MessageRequest {
   readonly channel: string;
   readonly user: string;
   readonly idempotency: string | null;
+  /** SHA-256 of the body that was signed; null of a message that was not. */
+  readonly bodyHash: string | null;
 }
 
 export interface MessageAnswer {
@@ -41,6 +44,7 @@ export class Messages {
   readonly #rates: Rates;
   readonly #budget: Budget;
   readonly #frozen: () => Refusal | undefined;
+  readonly #signedIds: SignedIds;
   /** Who was told in this minute. In memory only: after a restart one more entry is no harm. */
   #told = { minute: 0, keys: new Set<string>() };
 
@@ -51,9 +55,21 @@ export class Messages {
     this.#rates = rates;
     this.#budget = budget;
     this.#frozen = frozen;
+    this.#signedIds = new SignedIds(sql);
   }
 
   admit(request: MessageRequest, now: number): MessageAnswer {
+    const known = this.#signedIds.refuse(request, now);
+    if (known) {
+      this.#record(request, known, now);
+      return { refusal: known, headers: {} };
+    }
+    const answer = this.#admit(request, now);
+    if (answer.refusal === null) this.#signedIds.note(request, now);
+    return answer;
+  }
+
+  #admit(request: MessageRequest, now: number): MessageAnswer {
     const frozen = this.#frozen();
     if (frozen) {
       this.#record(request, frozen, now);

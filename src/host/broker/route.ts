@@ -21,6 +21,7 @@ import { forward, logEnding, prepare } from "./forward.ts";
 import { forwardCall } from "./forward-call.ts";
 import type { Hold } from "./load.ts";
 import { answerOutcome, answerRecords, answerSign } from "./own-hosts.ts";
+import { answerVerify } from "./verify.ts";
 
 /** Answers one request of a deployment's gate; resolves when the answer has left. Never throws. */
 export async function serveDoor(
@@ -85,6 +86,8 @@ async function serve(
       return sendHeld(response, await answerSign(deployment, request, path, hold), hold);
     case doorHosts.outcome:
       return sendHeld(response, await answerOutcome(deployment, request, path), hold);
+    case doorHosts.verify:
+      return sendHeld(response, await answerVerify(deployment, request, path, hold), hold);
     case doorHosts.model:
       return sendOut(deployment, request, response, hold, decideModelCall(deployment.plan, request.method ?? "", path));
     default:
