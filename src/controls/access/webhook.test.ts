@@ -100,7 +100,7 @@ test("five minutes are near enough, and one second more is not, before and after
 });
 
 test("a secret that is not whsec_ and 24 to 64 bytes signs nothing, not even what its bytes did sign", () => {
-  const of = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString("base64")}`;
+  const of = (length: number) => `whsec_${Buffer.alloc(length, 7).toString("base64")}`;
   for (const by of [of(24), of(64)])
     assert.equal(reasonOf({ signature: sign(text, "msg_1", seconds, by) }, by), "believed");
   const bad = [of(23), of(65), of(24).slice(6), `WHSEC_${of(24).slice(6)}`, `${of(24)} `, "whsec_", "", "whsec_\u00e9"];
