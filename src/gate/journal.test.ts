@@ -11,7 +11,7 @@ function openJournal(): Journal {
 function withCall(): Journal {
   const journal = openJournal();
   journal.addTurn("go", "hash", null, 0);
-  journal.addStep(1, 1, "", 1, [{ callId: "call_1", name: "act", arguments: "{}" }]);
+  journal.addStep(1, 1, "", { input: 1, output: 0 }, [{ callId: "call_1", name: "act", arguments: "{}" }]);
   return journal;
 }
 
@@ -43,7 +43,7 @@ test("walks that begin at the same place are counted, and no longer once the tur
   const journal = openJournal();
   journal.addTurn("go", "hash", null, 0);
   assert.deepEqual([journal.startWalk(1), journal.startWalk(1), journal.startWalk(1)], [1, 2, 3]);
-  journal.addStep(1, 1, "", 1, [{ callId: "call_1", name: "act", arguments: "{}" }]);
+  journal.addStep(1, 1, "", { input: 1, output: 0 }, [{ callId: "call_1", name: "act", arguments: "{}" }]);
   assert.deepEqual([journal.startWalk(1), journal.startWalk(1)], [1, 2]);
   journal.end("call_1", "done", "ok", []);
   assert.equal(journal.startWalk(1), 1);
@@ -56,7 +56,7 @@ function withTurns(): Journal {
   for (let turn = 1; turn <= 5; turn++) {
     const callId = `call_${turn}`;
     journal.addTurn("t".repeat(40), "hash", null, 0);
-    journal.addStep(turn, 1, "", 1, [{ callId, name: "act", arguments: "a".repeat(20) }]);
+    journal.addStep(turn, 1, "", { input: 1, output: 0 }, [{ callId, name: "act", arguments: "a".repeat(20) }]);
     journal.end(callId, "done", "r".repeat(20), []);
     journal.setTurnState(turn, "done", "r".repeat(20));
   }

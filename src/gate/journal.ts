@@ -3,6 +3,7 @@
 import type { JsonObject, LabelledValue } from "../boundary.ts";
 import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { addUsage, readUsage, usageTable, type Usage } from "./usage.ts";
 
 export const journalTables = `
   create table if not exists meta (key text primary key, value text not null);
@@ -40,6 +41,8 @@ export interface Turn {
   readonly steps: number;
   readonly tokens: number;
   readonly activeMs: number;
+  /** When it was taken in, milliseconds since the epoch. */
+  readonly accepted: number;
 }
 
 export interface JournalCall {
@@ -76,7 +79,7 @@ export class Journal {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec(journalTables);
+    sql.exec(journalTables + usageTable);
   }
 
   meta(key: string): string | undefined {
@@ -145,14 +148,25 @@ export class Journal {
     return Number(this.#sql.exec(query, turn).one()["walks"]);
   }
 
-  addStep(turn: number, step: number, text: string, tokens: number, calls: readonly PlannedCall[]): void {
+  addStep(turn: number, step: number, text: string, used: Usage, calls: readonly PlannedCall[]): void {
+    const { input, output } = used;
     this.#sql.exec("insert into steps values (?, ?, ?)", turn, step, text);
-    this.#sql.exec("update turns set steps = ?, tokens = tokens + ? where turn = ?", step, tokens, turn);
+    this.#sql.exec("update turns set steps = ?, tokens = tokens + ? where turn = ?", step, input + output, turn);
+    addUsage(this.#sql, turn, used);
     calls.forEach((call, position) => {
       const query = `insert into calls (call_id, turn, step, position, name, arguments, state, attempt, started, woken)
         values (?, ?, ?, ?, ?, ?, 'planned', 0, 0, 0)`;
       this.#sql.exec(query, call.callId, turn, step, position, call.name, call.arguments);
     });
+  }
+
+  /** What the model answers of a turn cost. */
+  usage(turn: number): Usage {
+    return readUsage(this.#sql, turn);
+  }
+
+  isLast(turn: number): boolean {
+    return this.#sql.exec("select 1 from turns where turn > ? limit 1", turn).toArray().length === 0;
   }
 
   stepText(turn: number, step: number): string {
@@ -252,6 +266,7 @@ function parseTurn(row: Record<string, SqlStorageValue>): Turn {
     steps: Number(row["steps"]),
     tokens: Number(row["tokens"]),
     activeMs: Number(row["active_ms"]),
+    accepted: Number(row["accepted"]),
   };
 }
 

@@ -23,6 +23,7 @@ import type { ReserveAnswer, ReserveRequest } from "./ledger/budget.ts";
 import { explainCall } from "./ledger/explain.ts";
 import { CallStore, callTables, type CallRow } from "./ledger/call-store.ts";
 import { ChainStore, chainTables } from "./ledger/chain-store.ts";
+import { FoundThreads, type ThreadAsked, type ThreadNoted } from "./ledger/found-threads.ts";
 import { Freeze } from "./ledger/freeze.ts";
 import { Limits } from "./ledger/limits.ts";
 import type { MessageAnswer, MessageRequest } from "./ledger/messages.ts";
@@ -32,6 +33,7 @@ import { RefusedSenders, refusedSenderTables, type RefusedSender } from "./ledge
 import { openOverlay } from "./ledger/policy-overlay.ts";
 import { Review, type Unheard } from "./ledger/review.ts";
 import { HeadSigner } from "./ledger/signer.ts";
+import { statusOf } from "./ledger/status.ts";
 import { UseStore, useTables } from "./ledger/use-store.ts";
 import { VoteStore, voteTables } from "./ledger/vote-store.ts";
 import { deliverWakes } from "./ledger/wakes.ts";
@@ -51,6 +53,7 @@ export class Ledger extends DurableObject<Env> {
   readonly #limits: Limits;
   readonly #admission: Admission;
   readonly #refusedSenders: RefusedSenders;
+  readonly #found: FoundThreads;
   readonly #freeze: Freeze;
   readonly #signer: HeadSigner;
   /** When the alarm is set for, as far as this instance knows; milliseconds since the epoch. */
@@ -74,6 +77,7 @@ export class Ledger extends DurableObject<Env> {
       frozen: () => this.#freeze.why(),
     });
     this.#refusedSenders = new RefusedSenders(sql, this.#chain);
+    this.#found = new FoundThreads(sql);
     this.#signer = new HeadSigner(this.#chain, (work) => state.waitUntil(work));
     this.#signer.schedule();
   }
@@ -107,6 +111,16 @@ export class Ledger extends DurableObject<Env> {
   /** Whether a message of this conversation ever came in. To ask a thread itself would make it, with a file. */
   hasThread(thread: string): boolean {
     return this.#chain.hasThread(thread);
+  }
+
+  /** The conversation that the words of a user belong to; null when none is known. */
+  findThread(asked: ThreadAsked): string | null {
+    return this.#found.find(asked);
+  }
+
+  /** From now on a conversation is found by its last exchange, or by the key of the message that went on with it. */
+  noteFound(noted: ThreadNoted): void {
+    this.#commit(() => this.#found.note(noted));
   }
 
   /** Reserves what one attempt to ask the model may cost; settled by what the thread reports of it. */
@@ -209,18 +223,8 @@ export class Ledger extends DurableObject<Env> {
   }
 
   status(): z.infer<typeof gateStatus> {
-    const { name } = this.#release.manifest;
-    const held = this.#calls.count("held");
-    return {
-      deployment: name,
-      release: this.#release.release,
-      held,
-      entries: this.#chain.standing().sequence,
-      tools: this.#pins.views(),
-      mode: this.#release.manifest.mode,
-      unattended: this.#release.manifest.unattended,
-      frozen: this.frozen(),
-    };
+    const standing = { held: this.#calls.count("held"), entries: this.#chain.standing().sequence };
+    return statusOf(this.#release, { ...standing, tools: this.#pins.views(), frozen: this.frozen() });
   }
 
   /** Sets the alarm again, should the engine have forgotten it. */

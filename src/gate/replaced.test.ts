@@ -11,7 +11,7 @@ import type { Rooms } from "./turn.ts";
 function openTurn(outcome: Outcome) {
   const journal = new Journal(openSqlStorage() as unknown as SqlStorage);
   journal.addTurn("go", "hash", null, 0);
-  journal.addStep(1, 1, "", 1, [{ callId: "call_1", name: "act", arguments: "{}" }]);
+  journal.addStep(1, 1, "", { input: 1, output: 0 }, [{ callId: "call_1", name: "act", arguments: "{}" }]);
   journal.setTurnState(1, "running", "");
   const fault = () => assert.fail("nothing may be begun");
   const rooms = {

@@ -13,7 +13,9 @@ import { openLedger, openRelease, type Env } from "./env.ts";
 import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
 import { endReplaced } from "./replaced.ts";
+import { hasEnded, Tail, type Told } from "./tail.ts";
 import { atMost } from "./time-limit.ts";
+import { shownCalls } from "./shown-calls.ts";
 import { keyReused, maxQueued, tooManyQueued } from "./too-many.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
@@ -50,6 +52,7 @@ export interface Submission {
 export class Thread extends DurableObject<Env> {
   readonly #release: Release;
   readonly #journal: Journal;
+  readonly #tail: Tail;
   readonly #runner: ToolRunner;
   readonly #servers = new Map<string, ToolServer>();
   #driving: Promise<void> | undefined;
@@ -64,6 +67,7 @@ export class Thread extends DurableObject<Env> {
     super(state, env);
     this.#release = openRelease(env);
     this.#journal = new Journal(state.storage.sql);
+    this.#tail = new Tail(this.#journal);
     this.#runner = new ToolRunner(this.#release, (name) => this.#server(name));
   }
 
@@ -100,15 +104,16 @@ export class Thread extends DurableObject<Env> {
       const row = this.#journal.turn(turn);
       if (!row) return null;
       const left = until - Date.now();
-      if ((row.state !== "queued" && row.state !== "running") || left <= 0 || drain.isClosing) {
-        const held = this.#journal.openCalls(turn).filter((call) => call.state === "held");
-        const shown = held.map(({ callId, name, reason, expires }) => ({
-          ...{ callId, tool: name, reason: reason ?? "", expires: expires ?? "" },
-        }));
-        return { turn, state: row.state, reply: row.reply, held: shown };
+      if (hasEnded(row.state) || left <= 0 || drain.isClosing) {
+        return { turn, state: row.state, reply: row.reply, held: shownCalls(this.#journal, turn) };
       }
       await atMost(left, Promise.race([this.#changed.promise, drain.closing]));
     }
+  }
+
+  /** What a turn said after its first `from` characters; waits up to `waitMs` for more. Null when there is no such turn. */
+  tell(turn: number, from: number, waitMs: number): Promise<Told | null> {
+    return this.#tail.read(turn, from, waitMs);
   }
 
   /** Goes on, should the engine have forgotten the alarm of this thread, whose name is `key`. */
@@ -277,7 +282,9 @@ export class Thread extends DurableObject<Env> {
   }
 
   #commit<T>(work: () => T): T {
-    return this.ctx.storage.transactionSync(work);
+    const result = this.ctx.storage.transactionSync(work);
+    this.#tail.announce();
+    return result;
   }
 }
 

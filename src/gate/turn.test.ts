@@ -21,7 +21,7 @@ function openTurn(
 ) {
   const journal = new Journal(openSqlStorage() as unknown as SqlStorage);
   journal.addTurn("go", "hash", null, 0);
-  journal.addStep(1, 1, "", 1, [{ callId: "call_1", name: "act", arguments: "{}" }]);
+  journal.addStep(1, 1, "", { input: 1, output: 0 }, [{ callId: "call_1", name: "act", arguments: "{}" }]);
   journal.setTurnState(1, "running", "");
   const ran: AdmittedCall[] = [];
   const told: ThreadEntry[] = [];
@@ -189,7 +189,7 @@ test("a call that was under way at the freeze is asked after and its end written
 
 test("a turn that is dismissed learns what was sent, runs nothing more and asks no model", async () => {
   const { rooms, journal, ran, events } = openTurn();
-  journal.addStep(1, 2, "", 1, [
+  journal.addStep(1, 2, "", { input: 1, output: 0 }, [
     { callId: "call_2", name: "act", arguments: "{}" },
     { callId: "call_3", name: "act", arguments: "{}" },
   ]);

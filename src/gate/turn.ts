@@ -107,7 +107,7 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
       callId: callIdOf(rooms.thread, turn.turn, step, position),
     }));
     rooms.commit(() => {
-      rooms.journal.addStep(turn.turn, step, text, input + output, calls);
+      rooms.journal.addStep(turn.turn, step, text, { input, output }, calls);
       report(rooms, "model_answered", turn.turn, { step, tokens: input + output, calls: calls.length, ...paid });
       if (calls.length === 0) finish(rooms, turn, "done", text || "The model gave no answer.");
     });

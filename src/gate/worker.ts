@@ -3,6 +3,8 @@
 import { parseBearer } from "../controls/access/bearer.ts";
 import { matchToken } from "../controls/access/token.ts";
 import { answerChannel } from "./channels/api.ts";
+import { answerOpenAi } from "./channels/openai.ts";
+import { asOpenAiError, isOpenAiPath } from "./channels/openai-error.ts";
 import { answerWebhook, webhookPath } from "./channels/webhook.ts";
 import { answerControl } from "./control.ts";
 import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
@@ -23,6 +25,11 @@ export default {
 
 async function answer(request: Request, env: Env): Promise<Response> {
   const url = new URL(request.url);
+  const response = await answerPath(request, url, env);
+  return isOpenAiPath(url.pathname) ? asOpenAiError(response, request.headers.has("idempotency-key")) : response;
+}
+
+async function answerPath(request: Request, url: URL, env: Env): Promise<Response> {
   if (url.pathname === "/healthz") return Response.json({ ok: true, release: openRelease(env).release });
   const walk = findWalk(request, url, env);
   if (walk instanceof Response) return walk;
@@ -41,10 +48,13 @@ function findWalk(request: Request, url: URL, env: Env): (() => Promise<Response
   if (url.pathname === webhookPath) return () => answerWebhook(request, env);
   const scope = url.pathname.startsWith("/control/") ? "control" : url.pathname.startsWith("/v1/") ? "chat" : undefined;
   if (!scope) return problemResponse(404, "not_found", "there is nothing at this path");
-  if (findToken(request, env)?.scope !== scope) {
+  const token = findToken(request, env);
+  if (token?.scope !== scope) {
     return problemResponse(401, "token_not_valid", "send a valid token of this deployment as Authorization: Bearer");
   }
-  return () => (scope === "control" ? answerControl(request, url, env) : answerChannel(request, url, env));
+  if (scope === "control") return () => answerControl(request, url, env);
+  if (isOpenAiPath(url.pathname)) return () => answerOpenAi(request, url, env, token.id);
+  return () => answerChannel(request, url, env);
 }
 
 function findToken(request: Request, env: Env): TokenRow | undefined {

@@ -3,11 +3,11 @@
 import { messageRequest } from "../../controls/wire/gate.ts";
 import type { Env } from "../env.ts";
 import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
+import { readIdempotency } from "./idempotency.ts";
 import { readTurn, takeMessage, type Unheard } from "./way-in.ts";
 
 const channel = "api";
 const turnPath = /^\/v1\/threads\/([A-Za-z0-9_-]{1,64})\/turns\/([1-9][0-9]{0,8})$/;
-const keyPattern = /^[\x21-\x7e]{1,128}$/;
 const longestWaitMs = 30_000;
 
 /** Answers `/v1/...`; the token was checked. */
@@ -26,10 +26,8 @@ export async function answerChannel(request: Request, url: URL, env: Env): Promi
 }
 
 async function acceptMessage(request: Request, env: Env): Promise<Response> {
-  const idempotency = request.headers.get("idempotency-key");
-  if (idempotency !== null && !keyPattern.test(idempotency)) {
-    return problemResponse(400, "bad_request", "1 to 128 visible ASCII characters", "Idempotency-Key");
-  }
+  const idempotency = readIdempotency(request);
+  if (idempotency instanceof Response) return idempotency;
   const message = await parseBody(request, messageRequest);
   if (message instanceof Response) return message;
   const waitMs = preferredWait(request.headers.get("prefer"));

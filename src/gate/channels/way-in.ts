@@ -8,6 +8,7 @@ import { sha256Hex } from "../../controls/audit/digest.ts";
 import type { Manifest } from "../../controls/manifest/schema.ts";
 import type { messageRequest, TurnAnswer } from "../../controls/wire/gate.ts";
 import { openLedger, openRelease, openThread, type Env } from "../env.ts";
+import type { Told } from "../tail.ts";
 import { residents } from "../residents.ts";
 import { maxWaiting, walking } from "../walking.ts";
 
@@ -112,6 +113,19 @@ export async function readTurn(asked: TurnAsked, env: Env): Promise<TurnAnswer |
     : null;
   if (answer && "reason" in answer) return late(answer);
   return answer && { thread, ...answer };
+}
+
+/** What a turn that was taken in says after its first `from` characters; null when there is no such turn. */
+export async function tellTurn(asked: TurnAsked, from: number, env: Env): Promise<Told | null | Unheard> {
+  const { channel, user, thread, turn, waitMs } = asked;
+  const look = { key: threadKey(channel, user, thread), user, waitMs };
+  const told = await lookAt(look, env, (conversation) => conversation.tell(turn, from, waitMs));
+  return told && "reason" in told ? late(told) : told;
+}
+
+/** Whether a user ever said something in this conversation. */
+export function hasThread({ channel, user, thread }: Omit<TurnAsked, "turn" | "waitMs">, env: Env): Promise<boolean> {
+  return openLedger(env).hasThread(threadKey(channel, user, thread));
 }
 
 /** Not all after the same time: they would come back all at once. */
