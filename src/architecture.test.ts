@@ -76,6 +76,12 @@ const rooms: readonly Room[] = [
     because: "the admin process holds no key and no truth: it asks the supervisor over a socket",
   },
   {
+    files: ["src/cli/init-tools.ts"],
+    imports: words,
+    packages: ["zod", "@modelcontextprotocol/client"],
+    because: "init asks a tool server what it offers, with its person's own rights, before there is a gate that could",
+  },
+  {
     files: ["src/cli/"],
     imports: [
       ...words,
@@ -214,9 +220,10 @@ const phrases: readonly Phrase[] = [
   {
     name: "dials with a global",
     text: /(?<![\w.#$])fetch\(|globalThis\.fetch\b|new (?:WebSocket|EventSource)\(/,
-    only: ["src/gate/", "src/host/broker/", "src/cli/channel-client.ts"],
+    only: ["src/gate/", "src/host/broker/", "src/cli/channel-client.ts", "src/cli/init-tools.ts"],
     over: ["src/"],
-    because: "a gate's fetch ends at its door; the channel client is an end user of the front; the rest ask the broker",
+    because:
+      "a gate's fetch ends at its door; the channel client is an end user of the front, init has no host to ask; the rest ask the broker",
   },
   {
     name: "reads a clock, chance, the environment or starts a timer",

@@ -13,6 +13,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "run the example desks with everything they need",
     run: async (args) => (await import("./demo.ts")).runDemo(args),
   },
+  init: {
+    help: "write a deployment of your own: five questions, or flags",
+    run: async (args) => (await import("./init.ts")).runInit(args),
+  },
   up: { help: "start Ambit on this machine", run: async (args) => (await import("./up.ts")).runUp(args) },
   check: {
     help: "check a deployment file: what can it read, change, expose",
