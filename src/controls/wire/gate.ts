@@ -11,6 +11,13 @@ export const threadIdPattern = /^[A-Za-z0-9_-]{1,64}$/;
  * a caller may send and, but for the request id, the only one that a gate may answer; its value is a thread id.
  */
 export const threadHeader = "x-ambit-thread";
+/** In an answer of a gate: for whom the request was, for the front's access log; see `writeUser`. Never leaves the front. */
+export const userHeader = "x-ambit-user";
+/** A user's name as `userHeader` has it. */
+export const writtenUser = /^[A-Za-z0-9@_.!~*'()%-]{1,2300}$/;
+export function writeUser(user: string): string {
+  return encodeURIComponent(user.toWellFormed()).replaceAll("%40", "@");
+}
 const threadId = z.string().regex(threadIdPattern, "1 to 64 letters, digits, _ and -");
 
 const place = z.string().min(1).max(254).refine(isPrintable, "one line without control or invisible characters");

@@ -2,8 +2,10 @@
 // caller cannot name a thread of somebody else: the user is part of the thread's name (way-in.ts).
 import { messageRequest } from "../../controls/wire/gate.ts";
 import type { Env } from "../env.ts";
+import type { z } from "zod";
 import { parseBody, problemResponse, refusalResponse } from "../problem.ts";
 import { readIdempotency } from "./idempotency.ts";
+import { saidBy } from "./said-by.ts";
 import { readTurn, takeMessage, type Unheard } from "./way-in.ts";
 
 const channel = "api";
@@ -30,6 +32,15 @@ async function acceptMessage(request: Request, env: Env): Promise<Response> {
   if (idempotency instanceof Response) return idempotency;
   const message = await parseBody(request, messageRequest);
   if (message instanceof Response) return message;
+  return saidBy(message.user, await answerMessage(message, idempotency, request, env));
+}
+
+async function answerMessage(
+  message: z.infer<typeof messageRequest>,
+  idempotency: string | null,
+  request: Request,
+  env: Env,
+): Promise<Response> {
   const waitMs = preferredWait(request.headers.get("prefer"));
   const taken = await takeMessage({ channel, message, idempotency, waitMs }, env);
   if ("refusal" in taken) return unheardResponse(taken);
@@ -60,6 +71,6 @@ async function showTurn(url: URL, env: Env, thread: string, turn: number): Promi
   const by = url.searchParams.get("channel") ?? channel;
   if (by !== channel && by !== "webhook") return problemResponse(400, "bad_request", "api or webhook", "channel");
   const answer = await readTurn({ channel: by, user, thread, turn, waitMs }, env);
-  if (answer && "refusal" in answer) return unheardResponse(answer);
-  return answer ? Response.json(answer) : problemResponse(404, "not_found", "there is no such turn");
+  if (answer && "refusal" in answer) return saidBy(user, unheardResponse(answer));
+  return saidBy(user, answer ? Response.json(answer) : problemResponse(404, "not_found", "there is no such turn"));
 }

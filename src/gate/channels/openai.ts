@@ -14,6 +14,7 @@ import { chatForm } from "./openai-chat.ts";
 import { streamTurn, wholeTurn } from "./openai-follow.ts";
 import type { Form } from "./openai-form.ts";
 import { responsesForm } from "./openai-responses.ts";
+import { saidBy } from "./said-by.ts";
 import { hasThread, takeMessage } from "./way-in.ts";
 
 const channel = "api";
@@ -71,6 +72,10 @@ async function answerAsked<T>(
   const body = await parseBody(request, schema);
   if (body instanceof Response) return body;
   const asked = read(body);
+  return saidBy(asked.user, await answerSpoken(request, env, asked, idempotency));
+}
+
+async function answerSpoken(request: Request, env: Env, asked: Asked, idempotency: string | null): Promise<Response> {
   const { user, spoken, form } = asked;
   if (asked.model !== nameOf(env)) return noModel(asked.model, env);
   if ("field" in spoken) return problemResponse(400, "bad_request", spoken.message, spoken.field);

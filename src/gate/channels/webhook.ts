@@ -18,6 +18,7 @@ import { parseBytes, problemResponse, readBody, refusalResponse } from "../probl
 import { withLimit } from "../time-limit.ts";
 import { unheardResponse } from "./api.ts";
 import { Checks } from "./checks.ts";
+import { saidBy } from "./said-by.ts";
 import { channelOff, takeMessage } from "./way-in.ts";
 
 const channel = "webhook";
@@ -44,8 +45,10 @@ export async function answerWebhook(request: Request, env: Env): Promise<Respons
   const idempotency = headers[webhookHeaders.id] ?? null;
   const from = { by: signed.secret, bodyHash: sha256Hex(bytes) };
   const taken = await takeMessage({ channel, message: webhook.data, idempotency, waitMs: 0, signed: from }, env);
-  if ("refusal" in taken) return unheardResponse(taken);
-  return Response.json({ thread: taken.thread, turn: taken.turn }, { status: 202, headers: taken.headers });
+  const { user } = webhook.data;
+  if ("refusal" in taken) return saidBy(user, unheardResponse(taken));
+  const { thread, turn, headers: said } = taken;
+  return saidBy(user, Response.json({ thread, turn }, { status: 202, headers: said }));
 }
 
 /** The three headers, each there and of a length that is worth passing on. */

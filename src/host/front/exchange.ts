@@ -7,11 +7,13 @@ import { answerWhole, endAfterBody } from "./answer.ts";
 import { type GateAgents, isUnsent } from "./gates.ts";
 import { answerHeaders, carriesBody, type Framing, forwardHeaders } from "./headers.ts";
 import type { FrontLimits } from "./limits.ts";
+import { userHeader, writtenUser } from "../../controls/wire/gate.ts";
 import { type FrontReason, refuse } from "./refusal.ts";
 
 /** What became of a request, for the access log. */
 export interface Outcome {
   deployment: string | null;
+  user: string | null;
   status: number;
   bytes: number;
   reason: string | null;
@@ -192,6 +194,8 @@ function pumpAnswer(exchange: Exchange, to: Destination, answer: IncomingMessage
   }
   if (isEarly) request.resume();
   outcome.status = response.statusCode;
+  const user = answer.headers[userHeader];
+  if (typeof user === "string" && writtenUser.test(user)) outcome.user = user;
   if (answer.headers["content-length"] === undefined) response.flushHeaders();
   const stall = stallGuard(exchange);
   answer.on("data", (chunk: Buffer) => {

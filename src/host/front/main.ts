@@ -1,8 +1,10 @@
 // Control `runtime`: the front as a process. It starts with its folders and an address and holds nothing else: no key, no
-// environment it reads, and no file but its audit chains. Beyond loopback it would speak to strangers without knowing who they are, so until an
-// identity provider can be set it refuses to.
+// environment it reads, and no file but its audit chains and its access log. Beyond loopback it would speak to strangers
+// without knowing who they are, so until an identity provider can be set it refuses to.
 import { statSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { AccessFile } from "./access-file.ts";
+import { type AccessRecord, type ClientWords, combinedLine } from "./access-log.ts";
 import { FrontChain } from "./chain.ts";
 import { frontLimits } from "./limits.ts";
 import { type FrontFlags, parseFlags } from "./flags.ts";
@@ -20,7 +22,12 @@ function start({ run, state, host, port, trusted }: FrontFlags): void {
   // Whoever reads the log may go away; requests go on without it.
   process.stdout.on("error", () => undefined);
   const chain = openChain(state);
-  const front = createFront({ run, limits: frontLimits, trusted, log: print, witness: chain });
+  const file = openFile(state);
+  const log = (record: AccessRecord, words: ClientWords): void => {
+    print(record);
+    file.add(combinedLine(record, words));
+  };
+  const front = createFront({ run, limits: frontLimits, trusted, log, witness: chain });
   front.server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   front.server.listen(port, host, () => {
     const { port: bound } = front.server.address() as AddressInfo;
@@ -33,6 +40,7 @@ function start({ run, state, host, port, trusted }: FrontFlags): void {
   // A terminal sends SIGINT to every process of its group; the front leaves it as politely as it was asked to start.
   const end = async (): Promise<void> => {
     await front.drain();
+    file.flush();
     chain.close();
     process.exit(0);
   };
@@ -44,6 +52,14 @@ function openChain(state: string): FrontChain {
     return new FrontChain(state, (error) => print({ event: "storage_failed", error: error.message }));
   } catch (error) {
     return stop(1, (error as Error).message);
+  }
+}
+
+function openFile(state: string): AccessFile {
+  try {
+    return new AccessFile(state);
+  } catch (error) {
+    return stop(1, `the access log cannot be written (${(error as Error).message})`);
   }
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { type AccessRecord, loggedRoute } from "./access-log.ts";
+import { type AccessRecord, type ClientWords, clientWords, loggedRoute, noWords } from "./access-log.ts";
 import type { FrontWitness } from "./chain.ts";
 import { answerSocket, answerWhole } from "./answer.ts";
 import { limitPerClient } from "./connections.ts";
@@ -29,7 +29,7 @@ export interface FrontOptions {
   readonly limits: FrontLimits;
   /** Proxies whose word about a client's address counts. */
   readonly trusted: TrustedProxies;
-  readonly log: (record: AccessRecord) => void;
+  readonly log: (record: AccessRecord, words: ClientWords) => void;
   /** Told of each deployment's requests what belongs on its audit chain. */
   readonly witness: FrontWitness;
 }
@@ -83,7 +83,7 @@ export function createFront(options: FrontOptions): Front {
   server.on("connect", (request, socket) => turnAway(door, socket as Socket, "method_not_allowed", request));
   server.on("upgrade", (request, socket) => turnAway(door, socket as Socket, "upgrade_refused", request));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => onClientError(door, error, socket as Socket));
-  server.on("drop", (data) => door.log(bareRecord(data?.remoteAddress ?? "unknown", "server_full", 0, null)));
+  server.on("drop", (data) => door.log(bareRecord(data?.remoteAddress ?? "unknown", "server_full", 0, null), noWords));
   limitPerClient(server, limits.socketsPerClient, (socket) => turnAway(door, socket, "too_many_connections", null));
   return { server, drain: () => drain(door, server) };
 }
@@ -135,7 +135,7 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
     isDraining: () => door.isDraining,
     hasBody: request.headers["transfer-encoding"] !== undefined || (request.headers["content-length"] ?? "0") !== "0",
     about: null,
-    outcome: { deployment: null, status: 499, bytes: 0, reason: null, cause: null },
+    outcome: { deployment: null, user: null, status: 499, bytes: 0, reason: null, cause: null },
     heldByGate: false,
     stop: () => undefined,
   };
@@ -155,7 +155,8 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
     const { method = null, url = "" } = request;
     // The supervisor asks every two seconds: that it is well would bury everything else.
     if (url === "/healthz" && outcome.status === 200) return;
-    door.log({ event: "request", ts, client, method, route: loggedRoute(url), ...outcome, ms, request: requestId });
+    const route = loggedRoute(url);
+    door.log({ event: "request", ts, client, method, route, ...outcome, ms, request: requestId }, clientWords(request));
   });
   return exchange;
 }
@@ -194,7 +195,7 @@ function turnAway(door: Door, socket: Socket, reason: FrontReason, request: Inco
   const refusal = refuse(reason);
   const client = findClient(socket.remoteAddress ?? "unknown", request?.rawHeaders ?? [], door.trusted);
   const record = bareRecord(client, reason, refusal.status, request);
-  door.log(record);
+  door.log(record, request === null ? noWords : clientWords(request));
   answerSocket(socket, refusal, record.request, reason === "too_many_connections" ? 0 : door.limits.lingerMs);
 }
 
@@ -207,7 +208,7 @@ function bareRecord(
   const method = request?.method ?? null;
   const route = request === null ? null : loggedRoute(request.url ?? "");
   const ts = new Date().toISOString();
-  const nothing = { deployment: null, bytes: 0, ms: 0, cause: null };
+  const nothing = { deployment: null, user: null, bytes: 0, ms: 0, cause: null };
   return { event: "request", ts, client, method, route, status, reason, request: randomUUID(), ...nothing };
 }
 

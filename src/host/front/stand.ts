@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ChainTable } from "../chain-table.ts";
-import type { AccessRecord } from "./access-log.ts";
+import { type AccessRecord, combinedLine } from "./access-log.ts";
 import { FrontChain } from "./chain.ts";
 import { frontLimits, type FrontLimits } from "./limits.ts";
 import { noProxies, type TrustedProxies } from "../trusted-proxies.ts";
@@ -40,6 +40,8 @@ export interface Stand {
   readonly url: string;
   readonly front: Front;
   readonly records: AccessRecord[];
+  /** The same in the combined format. */
+  readonly lines: string[];
   readonly chain: ChainTable;
   gate(name: string, listener?: RequestListener): Promise<StandGate>;
 }
@@ -54,6 +56,7 @@ export async function openStand(
 ): Promise<Stand> {
   const run = mkdtempSync(join(tmpdir(), "ambit-front-"));
   const records: AccessRecord[] = [];
+  const lines: string[] = [];
   const state = join(run, "state");
   mkdirSync(state);
   const chain = new FrontChain(state, (error) => assert.fail(error));
@@ -61,7 +64,10 @@ export async function openStand(
     run,
     limits: { ...frontLimits, ...limits },
     trusted,
-    log: (record) => records.push(record),
+    log: (record, words) => {
+      records.push(record);
+      lines.push(combinedLine(record, words));
+    },
     witness: chain,
   });
   await new Promise<void>((resolve) => front.server.listen(0, "127.0.0.1", resolve));
@@ -80,7 +86,7 @@ export async function openStand(
     await opened.start();
     return opened;
   };
-  return { run, port, url: `http://127.0.0.1:${port}`, front, records, chain: chain.table, gate };
+  return { run, port, url: `http://127.0.0.1:${port}`, front, records, lines, chain: chain.table, gate };
 }
 
 /** The folder of a deployment that is not frozen. */
