@@ -11,6 +11,7 @@ import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { node, root } from "../src/cli/child.ts";
 import { askControl } from "../src/cli/control.ts";
 import { freshState } from "./fresh-state.ts";
+import { PipedChat } from "./piped-chat.ts";
 import { descendants } from "./process-tree.ts";
 import { readNotes, setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";
@@ -258,6 +259,32 @@ test("a new release voids what was held under the old one, and what was approved
   const again = await held(await ask("voided", "announce"));
   assert.equal((await decide(again, "approve", "", "dora@acme.example")).status, 200);
   assert.deepEqual([(await view(again.callId)).state, count("voided")], ["held", 0]);
+});
+
+test("a chat says what waits and how to decide it, goes on by itself, and ends in good order when it is stopped", async () => {
+  const open = () => new PipedChat(small.stage.token, "reviewed", "--user", "amy", "--state", state.folder);
+  const [chat, stopped] = [open(), open()];
+  chat.type(`call the tool announce with {"text":"chatted"}`, "and now?");
+  stopped.type(`call the tool announce with {"text":"stopped"}`, "never sent");
+  const callId = async (of: PipedChat) => (await of.said(/approvals show reviewed (call_\w+)/))[1] ?? "";
+  for (const by of ["cem@acme.example", "dora@acme.example"])
+    assert.equal((await decide(await view(await callId(chat)), "approve", "", by)).status, 200);
+  const { status, out } = await chat.end();
+  const [waits, ran, next] = [
+    out.indexOf("This waits for a person"),
+    out.indexOf("done"),
+    out.indexOf("scripted-demo"),
+  ];
+  assert.ok(status === 0 && waits === 0 && waits < ran && ran < next, out);
+  assert.equal(count("chatted"), 1);
+  await callId(stopped);
+  stopped.interrupt();
+  const broken = await stopped.end();
+  assert.deepEqual(
+    [broken.status, /Error|at file/.test(broken.err), broken.out.includes("scripted-demo")],
+    [130, false, false],
+  );
+  assert.equal(count("stopped"), 0);
 });
 
 /** A message whose turn asks for one note; each in a conversation of its own. */

@@ -6,14 +6,28 @@ import { CommandError } from "./arguments.ts";
 const waitMs = 20_000;
 const retryMs = 200;
 const giveUpMs = 60_000;
+/** After so long whoever waits is told why, milliseconds. */
+const tellMs = 2000;
+
+/** Whoever asked wants no answer any more. */
+export class Stopped extends Error {}
+
+export interface Waiting {
+  /** Ends all waiting, with `Stopped`. */
+  readonly signal?: AbortSignal;
+  /** Told once of each message why there is no answer yet. */
+  readonly say?: (words: string) => void;
+}
 
 export class ChannelClient {
   readonly #base: string;
   readonly #token: string;
   readonly #user: string;
+  readonly #waiting: Waiting;
 
-  constructor(url: string, deployment: string, token: string, user: string) {
+  constructor(url: string, deployment: string, token: string, user: string, waiting: Waiting = {}) {
     this.#base = `${url.replace(/\/$/, "")}/d/${deployment}/v1`;
+    this.#waiting = waiting;
     this.#token = token;
     this.#user = user;
   }
@@ -58,27 +72,39 @@ export class ChannelClient {
     path: string,
     init: { method: string; headers?: Record<string, string>; body?: string },
   ): Promise<unknown> {
+    const { signal = null, say } = this.#waiting;
     const until = Date.now() + giveUpMs;
-    for (;;) {
+    for (let isTold = false; ;) {
       const response = await fetch(this.#base + path, {
         ...init,
+        signal,
         headers: { ...init.headers, authorization: `Bearer ${this.#token}` },
       }).catch(() => undefined);
       const body = await response?.json().catch(() => undefined);
+      if (signal?.aborted) throw new Stopped();
       if (response?.ok && body !== undefined) return body;
       // A freeze does not pass by itself.
       const isFrozen = (body as Partial<Problem> | undefined)?.type === "urn:ambit:problem:frozen";
       if (isFrozen) throw new CommandError("this deployment is frozen: nothing is passed on until it is thawed", 3);
       const passing = response === undefined || response.status === 502 || response.status === 503 || response.ok;
       if (!passing || Date.now() > until) {
-        const problem = body as Partial<Problem> | undefined;
-        const field = problem?.field ? `${problem.field}: ` : "";
-        throw new CommandError(
-          `${field}${problem?.detail ?? "the deployment did not answer"}`,
-          response?.status === 403 ? 3 : 1,
-        );
+        const words = wordsOf(body as Partial<Problem> | undefined) ?? `${this.#base} did not answer`;
+        throw new CommandError(words, response?.status === 403 ? 3 : 1);
+      }
+      if (!isTold && Date.now() > until - giveUpMs + tellMs) {
+        say?.(`${this.#base} does not answer yet; still trying`);
+        isTold = true;
       }
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
+}
+
+/** A refusal as whoever typed the message can act on it. */
+function wordsOf({ type = "", field = "", detail }: Partial<Problem> = {}): string | undefined {
+  const word = type.split(":").at(-1);
+  if (word === "token_not_valid")
+    return "the token is not of this deployment: ./ambit deploy showed the right one once, when it was new";
+  const advice = word === "sender_not_listed" ? "; say who speaks with --user WHO" : "";
+  return detail && `${field === "" ? "" : `${field}: `}${detail}${advice}`;
 }
