@@ -176,7 +176,7 @@ test("a path that is not in the table is not served, with a token or without", a
 });
 
 test("no row is without a role, what is for anyone only says what is, and an act leaves an entry", () => {
-  const open = ["getHealth", "getOpenApi", "getDocs", "getDocsStyle"];
+  const open = ["getHealth", "getReadiness", "getOpenApi", "getDocs", "getDocsStyle"];
   for (const row of rows) {
     assert.ok(row.role === "anyone" ? open.includes(row.id) : roles.includes(row.role), row.id);
     assert.equal(row.event === null, row.method === "GET", row.id);

@@ -6,6 +6,7 @@ import { callIdOf } from "../controls/approvals/action.ts";
 import type { EntryBody, ThreadEntry } from "../controls/audit/entry.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
+import { answeredDetail } from "./agent/answered.ts";
 import { leastTokens, ModelError } from "./agent/model.ts";
 import { buildPrompt } from "./agent/prompt.ts";
 import { askWithRetries } from "./agent/retry.ts";
@@ -94,13 +95,14 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
   if (spent) return endTurn(rooms, turn, "failed", `I stopped: ${spent}.`, "limit_reached");
   const release = (reservation: string) =>
     rooms.commit(() => report(rooms, "budget_released", turn.turn, { reservation }));
+  const began = Date.now();
   try {
     const ask = async (signal: AbortSignal) => {
       if (await rooms.isFrozen()) throw new ModelError(frozenWords, false);
       return askWithinBudget(rooms, prompt, rooms.catalog(), budget, signal, release);
     };
     const { text, input, output, reservation, ...answer } = await askWithRetries(ask, deadline);
-    const paid = reservation === null ? {} : { reservation, input, output };
+    const cost = answeredDetail(rooms.release.manifest.agent.model, { input, output, reservation }, Date.now() - began);
     const step = turn.steps + 1;
     const calls = answer.calls.map((call, position) => ({
       ...call,
@@ -108,7 +110,7 @@ async function takeModelStep(rooms: Rooms, turn: Turn, deadline: number): Promis
     }));
     rooms.commit(() => {
       rooms.journal.addStep(turn.turn, step, text, { input, output }, calls);
-      report(rooms, "model_answered", turn.turn, { step, tokens: input + output, calls: calls.length, ...paid });
+      report(rooms, "model_answered", turn.turn, { step, calls: calls.length, ...cost });
       if (calls.length === 0) finish(rooms, turn, "done", text || "The model gave no answer.");
     });
   } catch (thrown) {

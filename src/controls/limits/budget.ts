@@ -39,7 +39,7 @@ export function dailyBudget({ limits, agent }: Pick<Manifest, "limits" | "agent"
 }
 
 /** What so many tokens cost. */
-export function costOf({ price }: DailyBudget, input: number, output: number): Amount {
+export function costOf({ price }: Pick<DailyBudget, "price">, input: number, output: number): Amount {
   return { tokens: input + output, microUsd: Math.ceil(exact(input * price.input + output * price.output)) };
 }
 

@@ -8,6 +8,7 @@ import { authorityDiff, proposalView } from "./releases.ts";
 /**
  * Supervisor, `control.sock`:
  * - `GET  /v1/status` -> hostStatus
+ * - `GET  /v1/measures` -> hostMeasures (wire/measures.ts)
  * - `GET  /v1/deployments` -> deploymentList
  * - `PUT  /v1/deployments/<name>` deployRequest -> deployAnswer (starts or replaces the gate, tells the broker); 202
  *   proposalView when a second person must agree; 409 `authority_grew` with the difference when nobody accepted it

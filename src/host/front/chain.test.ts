@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { chainPage } from "../../controls/wire/audit.ts";
 import { FrontChain } from "./chain.ts";
 import { serveHealth } from "./health.ts";
+import { Measures } from "./measures.ts";
 import { eventually, openStand, openWire, type Stand } from "./stand.ts";
 
 function eventsOf({ chain }: Stand, name: string): string[] {
@@ -61,7 +62,7 @@ test("a chain that cannot be read is said, and the front goes on", async () => {
     mkdirSync(join(folder, "front"));
     const front = new FrontChain(folder, (error) => assert.fail(error));
     const path = join(folder, "front", "health.sock");
-    await serveHealth(path, front.table);
+    await serveHealth(path, front.table, new Measures());
     front.close();
     const ask = (target: string): Promise<number> =>
       new Promise((resolve, reject) => {

@@ -6,20 +6,21 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import type { ChainTable } from "../chain-table.ts";
+import type { Measures } from "./measures.ts";
 
 /** Where the supervisor asks; the folder is made by the supervisor for the front alone. */
 export function healthSocket(run: string): string {
   return join(run, "front", "health.sock");
 }
 
-/** Answers `GET /healthz`, `/chains` and `/chains/<deployment>?after=N`. Rejects with what to do when it cannot listen. */
-export function serveHealth(path: string, chain: ChainTable): Promise<void> {
+/** Answers `GET /healthz`, `/measures`, `/chains` and `/chains/<deployment>?after=N`. Rejects with what to do when it cannot listen. */
+export function serveHealth(path: string, chain: ChainTable, measures: Measures): Promise<void> {
   if (!existsSync(dirname(path))) {
     return Promise.reject(new Error(`${dirname(path)} is missing: the supervisor makes it for the front's user`));
   }
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
-    const { status, value } = tryAnswer(chain, request.url ?? "");
+    const { status, value } = tryAnswer(chain, measures, request.url ?? "");
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(value));
   });
@@ -31,9 +32,13 @@ export function serveHealth(path: string, chain: ChainTable): Promise<void> {
 }
 
 /** A disk that is full or broken ends no front: it serves requests all the same. */
-function tryAnswer(chain: ChainTable, target: string): { readonly status: number; readonly value: object | null } {
+function tryAnswer(
+  chain: ChainTable,
+  measures: Measures,
+  target: string,
+): { readonly status: number; readonly value: object | null } {
   try {
-    const value = answerOf(chain, target);
+    const value = target === "/measures" ? measures.read() : answerOf(chain, target);
     return { status: value === null ? 404 : 200, value };
   } catch (error) {
     return { status: 503, value: { detail: `its chain cannot be read: ${(error as Error).message}` } };

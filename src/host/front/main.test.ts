@@ -68,6 +68,7 @@ test("it says where it listens, serves, and writes one JSON line a request", asy
   for (const listen of ["127.0.0.1:0", "[::1]:0"]) {
     const front = startFront(t, "--run", run, "--state", join(run, "state"), "--listen", listen);
     const url = await urlOf(front);
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
     assert.equal(await (await fetch(`${url}/d/clerk/v1/x`)).text(), "x");
     await eventually("a record", () => front.out().split("\n").length === 3);
     const record = JSON.parse(front.out().split("\n")[1] ?? "") as { event: string; status: number };

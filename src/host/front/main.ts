@@ -9,6 +9,7 @@ import { FrontChain } from "./chain.ts";
 import { frontLimits } from "./limits.ts";
 import { type FrontFlags, parseFlags } from "./flags.ts";
 import { healthSocket, serveHealth } from "./health.ts";
+import { Measures } from "./measures.ts";
 import { createFront } from "./server.ts";
 
 const flags = parseFlags(process.argv.slice(2));
@@ -23,7 +24,9 @@ function start({ run, state, host, port, trusted }: FrontFlags): void {
   process.stdout.on("error", () => undefined);
   const chain = openChain(state);
   const file = openFile(state);
+  const measures = new Measures();
   const log = (record: AccessRecord, words: ClientWords): void => {
+    measures.note(record);
     print(record);
     file.add(combinedLine(record, words));
   };
@@ -32,7 +35,7 @@ function start({ run, state, host, port, trusted }: FrontFlags): void {
   front.server.listen(port, host, () => {
     const { port: bound } = front.server.address() as AddressInfo;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
-    serveHealth(healthSocket(run), chain.table).then(
+    serveHealth(healthSocket(run), chain.table, measures).then(
       () => print({ event: "listening", url }),
       (error: Error) => stop(1, error.message),
     );

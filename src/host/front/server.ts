@@ -153,21 +153,24 @@ function openExchange(door: Door, request: IncomingMessage, response: ServerResp
     if (exchange.about !== null && isOurs) door.witness.refused(exchange.about, outcome.reason ?? "");
     const ms = Math.round((performance.now() - started) * 1000) / 1000;
     const { method = null, url = "" } = request;
-    // The supervisor asks every two seconds: that it is well would bury everything else.
-    if (url === "/healthz" && outcome.status === 200) return;
+    // Somebody asks every few seconds: that it is well would bury everything else.
+    if ((url === "/healthz" || url === "/readyz") && outcome.status === 200) return;
     const route = loggedRoute(url);
     door.log({ event: "request", ts, client, method, route, ...outcome, ms, request: requestId }, clientWords(request));
   });
   return exchange;
 }
 
+/** `/healthz`: this process serves. `/readyz`, for who balances load: it will go on to. Neither says what stands behind it. */
 function answerHealth(exchange: Exchange): void {
   const { request, response, requestId, outcome, limits } = exchange;
-  const body = `{"status":"ok"}`;
-  Object.assign(outcome, { status: 200, bytes: request.method === "HEAD" ? 0 : body.length });
+  const isEnding = request.url === "/readyz" && exchange.isDraining();
+  const status = isEnding ? 503 : 200;
+  const body = isEnding ? `{"status":"ending"}` : `{"status":"ok"}`;
+  Object.assign(outcome, { status, bytes: request.method === "HEAD" ? 0 : body.length });
   const headers = ["x-ambit-request-id", requestId];
   const after = { unread: false, close: exchange.isDraining(), lingerMs: limits.lingerMs };
-  answerWhole(request, response, { status: 200, type: "application/json", body, headers }, after);
+  answerWhole(request, response, { status, type: "application/json", body, headers }, after);
 }
 
 /** The parser gave up, or time is over. A request that is being answered decides how; otherwise the connection is told. */

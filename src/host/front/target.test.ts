@@ -8,6 +8,7 @@ const gate = (path: string) => ({ kind: "gate", deployment: "payables-clerk", pa
 const served: readonly [string, string, object][] = [
   ["GET", "/healthz", { kind: "health" }],
   ["HEAD", "/healthz", { kind: "health" }],
+  ["GET", "/readyz", { kind: "health" }],
   ["POST", "/d/payables-clerk/v1/messages", gate("/v1/messages")],
   ["GET", "/d/payables-clerk/v1/threads/A_b-9/turns/1?wait=30000", gate("/v1/threads/A_b-9/turns/1?wait=30000")],
   ["GET", "/d/payables-clerk/v1/a?q=%2e%2e%2fcontrol", gate("/v1/a?q=%2e%2e%2fcontrol")],
@@ -20,6 +21,8 @@ for (const [method, target, route] of served) {
 
 const refused: readonly [string, string, string][] = [
   ["POST", "/healthz", "method_not_allowed"],
+  ["POST", "/readyz", "method_not_allowed"],
+  ["GET", "/readyz?verbose", "not_found"],
   ["GET", "/healthz?x", "not_found"],
   ["GET", "/healthz/", "bad_target"],
   ["GET", "/", "not_found"],

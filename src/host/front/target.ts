@@ -37,7 +37,7 @@ export function parseTarget(
 }
 
 function routeOf(path: string, target: string, at: string | null): Route | FrontRefusal {
-  if (target === "/healthz") return { kind: "health" };
+  if (target === "/healthz" || target === "/readyz") return { kind: "health" };
   if (at !== null && path.startsWith("/v1/")) return { kind: "gate", deployment: at, path: target };
   const [, deployment, inner] = gatePath.exec(path) ?? [];
   if (deployment === undefined || inner === undefined || !namePattern.test(deployment)) return refuse("not_found");

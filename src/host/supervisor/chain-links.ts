@@ -15,6 +15,7 @@ import {
   type Signature,
 } from "../../controls/wire/audit.ts";
 import { signAnswer, signConflict } from "../../controls/wire/door.ts";
+import { frontMeasures, type FrontMeasures } from "../../controls/wire/measures.ts";
 import type { AdminChain, Carried } from "./admin-chain.ts";
 import type { Places } from "./places.ts";
 import { ask, type Answer } from "./probe.ts";
@@ -55,6 +56,11 @@ export class ChainLinks {
   async lengths(writer: "admin" | "front"): Promise<Record<string, number>> {
     if (writer === "admin") return this.#audit.lengths();
     return (await this.#get("front", "/chains", chainLengths)).lengths;
+  }
+
+  /** What the front counted; null when it does not answer now. */
+  measures(): Promise<FrontMeasures | null> {
+    return this.#get("front", "/measures", frontMeasures).catch(() => null);
   }
 
   /** The same of the broker's, with its public key and what it signs no further. */

@@ -88,12 +88,15 @@ const postNote: Route = async (host, request) => {
   return { status: 204 };
 };
 
+const getMeasures: Route = async (host) => ({ status: 200, value: { front: await host.chains.measures() } });
+
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
 /** First match by path decides; names stand in the groups. */
 function routes(onStop: () => void): Row[] {
   return [
     { method: "GET", path: /^\/v1\/status$/, route: getStatus },
+    { method: "GET", path: /^\/v1\/measures$/, route: getMeasures },
     { method: "GET", path: /^\/v1\/deployments$/, route: getDeployments },
     ...releaseRoutes,
     { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)\/secrets\/([^/?]+)$/, route: putSecret },

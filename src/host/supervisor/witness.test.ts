@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import { ask, makeRelease, startTestBroker } from "../broker/fixtures/harness.ts";
 import { FrontChain } from "../front/chain.ts";
 import { healthSocket, serveHealth } from "../front/health.ts";
+import { Measures } from "../front/measures.ts";
 import { carried, type Carried } from "./admin-chain.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { Places } from "./places.ts";
@@ -31,7 +32,7 @@ async function openStand(t: TestContext, control?: string): Promise<Stand> {
   await broker.put(makeRelease("clerk", 1));
   for (const folder of ["front", "own"]) mkdirSync(join(broker.run, folder));
   const front = new FrontChain(join(broker.run, "own"), (error) => assert.fail(error));
-  await serveHealth(healthSocket(broker.run), front.table);
+  await serveHealth(healthSocket(broker.run), front.table, new Measures());
   const file = join(broker.root, "host.sqlite");
   const places = {
     broker: { control: control ?? broker.control },
@@ -165,7 +166,7 @@ async function editFront(stand: Stand, sql: string): Promise<void> {
   database.exec(sql);
   database.close();
   stand.front = new FrontChain(folder, (error) => assert.fail(error));
-  await serveHealth(healthSocket(stand.run), stand.front.table);
+  await serveHealth(healthSocket(stand.run), stand.front.table, new Measures());
 }
 
 function edit(stand: Stand, sql: string): void {
