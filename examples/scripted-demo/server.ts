@@ -3,13 +3,13 @@
 // whoever runs it: bodies, waiting and the memory of retries are bounded, and a key is asked for when one is set.
 // With --log it writes down what it was asked, so that a person can see which messages never came this far.
 // Usage: [SCRIPTED_DEMO_KEY=...] node server.ts --port 7412 [--delay-ms N] [--log FILE]   (port 0: any free port)
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { isBearer, listen, parseCount, readBody } from "../tool-server/loopback.ts";
 import { estimateUsage, modelName, streamedAnswer, wholeAnswer } from "./answer.ts";
 import type { ChatRequest } from "./chat.ts";
 import { parseChatRequest } from "./chat.ts";
@@ -78,9 +78,9 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   if (request.method !== "POST" || path !== "/v1/chat/completions") {
     return fail(response, 404, "not_found", "there are GET /v1/models and POST /v1/chat/completions");
   }
-  const body = await readBody(request);
+  const body = await readBody(request, maxBodyBytes);
   if (body === undefined) return fail(response, 413, "too_large", `the body is over ${maxBodyBytes} bytes`);
-  const asked = parseChatRequest(parseJson(body));
+  const asked = parseChatRequest(parseJson(body.toString("utf8")));
   if ("error" in asked) return fail(response, 400, "invalid_request_error", asked.error);
   if (asked.model !== modelName) return fail(response, 404, "model_not_found", `the only model here is ${modelName}`);
   if (context.log !== undefined) note(context.log, asked);
@@ -150,24 +150,8 @@ function fail(response: ServerResponse, status: number, code: string, message: s
   send(response, status, JSON.stringify({ error: { message: `${modelName}: ${message}`, type: code, code } }));
 }
 
-/** Compares digests, so that neither length nor content of the key shows in the time taken. */
 function isAllowed(header: string | undefined, key: string | undefined): boolean {
-  if (key === undefined) return true;
-  const digest = (value: string) => createHash("sha256").update(value).digest();
-  return timingSafeEqual(digest(header ?? ""), digest(`Bearer ${key}`));
-}
-
-/** The whole body as text, or undefined when it is over the limit. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  // The request must survive an early return: its connection still has to carry the refusal.
-  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > maxBodyBytes) return undefined;
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
+  return key === undefined || isBearer(header, key);
 }
 
 function parseJson(text: string): unknown {
@@ -176,26 +160,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((done, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(cause.code === "EADDRINUSE" ? new Error(portTaken(port)) : cause);
-    });
-    server.listen(port, "127.0.0.1", done);
-  });
-}
-
-function portTaken(port: number): string {
-  return `port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another one with --port`;
-}
-
-function parseCount(text: string, name: string, max: number): number {
-  const value = Number(text);
-  if (!/^[0-9]{1,6}$/.test(text) || value > max)
-    throw new Error(`--${name} ${text}: use a whole number from 0 to ${max}`);
-  return value;
 }
 
 async function main(): Promise<void> {

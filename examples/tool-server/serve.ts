@@ -2,8 +2,7 @@
 // one SQLite file, behind a bearer token. Anything on this machine can try the port, a browser page included (DNS
 // rebinding), so the token is compared first and in constant time, then Host and Origin must be local; bodies are
 // bounded. No token configured means no start. What its tools do is each example's own.
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
@@ -18,6 +17,7 @@ import {
   localhostAllowedOrigins,
   originValidationResponse,
 } from "@modelcontextprotocol/server";
+import { isBearer, listen, parseCount, readBody } from "./loopback.ts";
 
 const maxBodyBytes = 1_048_576;
 
@@ -91,7 +91,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, door: D
     return refuse(response, 401, { "www-authenticate": "Bearer" }, `send Authorization: Bearer <${door.variable}>`);
   }
   if (request.url !== "/mcp") return refuse(response, 404, {}, "the MCP endpoint is /mcp");
-  const body = await readBody(request);
+  const body = await readBody(request, maxBodyBytes);
   if (body === undefined) return refuse(response, 413, {}, `the body is over ${maxBodyBytes} bytes`);
   const asked = toWebRequest(request, body);
   const refused =
@@ -101,25 +101,6 @@ async function serve(request: IncomingMessage, response: ServerResponse, door: D
   response.writeHead(answer.status, Object.fromEntries(answer.headers));
   if (answer.body === null) response.end();
   else await pipeline(Readable.from(answer.body), response);
-}
-
-/** Compares digests, so that neither length nor content of the token shows in the time taken. */
-function isBearer(header: string | undefined, token: string): boolean {
-  const digest = (value: string) => createHash("sha256").update(value).digest();
-  return timingSafeEqual(digest(header ?? ""), digest(`Bearer ${token}`));
-}
-
-/** The whole body, or undefined when it is over the limit. */
-async function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer> | undefined> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  // The request must survive an early return: its connection still has to carry the refusal.
-  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > maxBodyBytes) return undefined;
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }
 
 function toWebRequest(request: IncomingMessage, body: Buffer<ArrayBuffer>): Request {
@@ -137,26 +118,6 @@ function refuse(response: ServerResponse, status: number, headers: Record<string
   // The unread rest of a refused body must not be taken for the next request.
   response.writeHead(status, { "content-type": "application/json", connection: "close", ...headers });
   response.end(JSON.stringify({ error: message }));
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((done, fail) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      fail(cause.code === "EADDRINUSE" ? new Error(portTaken(port)) : cause);
-    });
-    server.listen(port, "127.0.0.1", done);
-  });
-}
-
-function portTaken(port: number): string {
-  return `port ${port} on 127.0.0.1 is in use: stop what listens there, or choose another one with --port`;
-}
-
-function parseCount(text: string, name: string, max: number): number {
-  const value = Number(text);
-  if (!/^[0-9]{1,6}$/.test(text) || value > max)
-    throw new Error(`--${name} ${text}: use a whole number from 0 to ${max}`);
-  return value;
 }
 
 /** The program of a tool server: reads flags and token, prints one line of JSON when it listens, ends on SIGTERM. */
