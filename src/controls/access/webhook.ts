@@ -26,6 +26,8 @@ const signatureForm = /^[a-z0-9]{1,8},[A-Za-z0-9+/=]{1,256}(?: [a-z0-9]{1,8},[A-
 const ours = /^v1,([A-Za-z0-9+/]{43}=)$/;
 const secretForm = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
 const keyBytes = { least: 24, most: 64 } as const;
+/** In words. */
+export const signingForm = `whsec_ and base64 of ${keyBytes.least} to ${keyBytes.most} bytes`;
 
 /**
  * Why this message is not believed, if it is not. `secret` is `whsec_` and base64 of 24 to 64 bytes; `now` is milliseconds
@@ -54,16 +56,23 @@ export function decideWebhook(message: SignedMessage, secret: string, now: numbe
     const words = "more than five minutes from this machine's clock: send it again with the time of sending";
     return refuse("timestamp_not_valid", "webhook-timestamp", words);
   }
-  const key = bytesOf(secretForm.exec(secret)?.[1]);
-  if (key.length < keyBytes.least || key.length > keyBytes.most) {
-    return refuse("secret_not_usable", "channels.webhook.secret", "is not whsec_ and base64 of 24 to 64 bytes");
-  }
-  const right = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest();
+  if (!canSign(secret)) return refuse("secret_not_usable", "channels.webhook.secret", `is not ${signingForm}`);
+  const right = createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.`).update(body).digest();
   // All of them, so that the time tells nothing of which one was right.
   const equal = signatures.filter((given) => isEqual(given, right));
   if (equal.length > 0) return undefined;
   const words = "no signature fits this body, id and time: sign the raw body with the secret of this channel";
   return refuse("signature_not_valid", "webhook-signature", words);
+}
+
+/** Whether a secret is of the form that signs webhooks. */
+export function canSign(secret: string): boolean {
+  const { length } = keyOf(secret);
+  return length >= keyBytes.least && length <= keyBytes.most;
+}
+
+function keyOf(secret: string): Uint8Array {
+  return bytesOf(secretForm.exec(secret)?.[1]);
 }
 
 function isEqual(given: string, right: Uint8Array): boolean {

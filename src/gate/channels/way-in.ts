@@ -129,7 +129,7 @@ export function hasThread({ channel, user, thread }: Omit<TurnAsked, "turn" | "w
 }
 
 /** Not all after the same time: they would come back all at once. */
-async function late(refusal: Refusal, headers: Record<string, string> = {}): Promise<Unheard> {
+export async function late(refusal: Refusal, headers: Record<string, string> = {}): Promise<Unheard> {
   await new Promise((resolve) => setTimeout(resolve, lateMs * (0.5 + Math.random())));
   return { refusal, headers };
 }

@@ -19,7 +19,7 @@ import { withLimit } from "../time-limit.ts";
 import { unheardResponse } from "./api.ts";
 import { Checks } from "./checks.ts";
 import { saidBy } from "./said-by.ts";
-import { channelOff, takeMessage } from "./way-in.ts";
+import { channelOff, late, takeMessage } from "./way-in.ts";
 
 const channel = "webhook";
 export const webhookPath = "/v1/webhooks";
@@ -27,6 +27,11 @@ export const webhookPath = "/v1/webhooks";
 const checkMs = 5000;
 
 const checks = new Checks();
+const tooManyChecks: Refusal = {
+  control: "rate-limits",
+  reason: "too_many_messages",
+  message: "too many webhooks are checked at once: send it again later",
+};
 
 /** Answers a request to `webhookPath`; nobody is known yet. */
 export async function answerWebhook(request: Request, env: Env): Promise<Response> {
@@ -37,7 +42,7 @@ export async function answerWebhook(request: Request, env: Env): Promise<Respons
   const bytes = await readBody(request, maxWebhookBytes);
   if (bytes instanceof Response) return bytes;
   const place = checks.enter(Date.now());
-  if (place === undefined) return notNow("too many webhooks are checked at once", 429);
+  if (place === undefined) return unheardResponse(await late(tooManyChecks));
   const signed = await checkSignature(headers, bytes).finally(() => checks.leave(place));
   if (signed instanceof Response) return signed;
   const webhook = parseBytes(bytes, webhookRequest);
@@ -89,7 +94,6 @@ async function checkSignature(
   }
 }
 
-function notNow(detail: string, status: 429 | 503 = 503): Response {
-  const code = status === 429 ? "too_many_messages" : "unavailable";
-  return problemResponse(status, code, `${detail}: send it again later`, undefined, { "retry-after": "5" });
+function notNow(detail: string): Response {
+  return problemResponse(503, "unavailable", `${detail}: send it again later`, undefined, { "retry-after": "5" });
 }

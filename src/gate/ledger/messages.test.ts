@@ -25,13 +25,28 @@ function openDoor(limits: object, frozen: () => Refusal | undefined = () => unde
   const say = (user: string, idempotency: string | null = null, at = now, thread = "t") =>
     messages.admit({ thread: `api:${user}:${thread}`, channel: "api", user, idempotency, bodyHash: null }, at);
   const rows = (table: string) => Number(sql.exec(`select count(*) as n from ${table}`).one()["n"]);
-  return { say, rows, budget, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
+  return { messages, say, rows, budget, refusals: () => chain.read(0, 500).map(({ entry }) => entry.detail["user"]) };
 }
 
 test("without limits a message writes nothing at all", () => {
   const { say, rows } = openDoor({});
   assert.deepEqual(say("amy", "key"), { refusal: null, headers: {} });
   assert.deepEqual(["rates", "charged", "entries"].map(rows), [0, 0, 0]);
+});
+
+test("a signed id that is used for another body is refused before anything is charged, and written down", () => {
+  const { messages, rows, refusals } = openDoor({ messages_per_user: "2/min" });
+  const hook = (idempotency: string, bodyHash: string) => {
+    const message = { thread: `webhook:amy:${bodyHash}`, channel: "webhook", user: "amy", idempotency, bodyHash };
+    return messages.admit(message, now).refusal?.reason ?? "taken";
+  };
+  assert.deepEqual(
+    [hook("one", "a"), hook("one", "b"), hook("one", "a")],
+    ["taken", "idempotency_key_reused", "taken"],
+  );
+  assert.deepEqual([hook("two", "a"), hook("three", "a")], ["taken", "too_many_messages"]);
+  // One that was not taken may come again, as whatever its sender makes of it.
+  assert.deepEqual([rows("charged"), rows("signed_ids"), refusals()], [2, 2, ["amy", "amy"]]);
 });
 
 test("while frozen no message is taken, not even one that was charged before; nothing is charged, and it is written down", () => {

@@ -2,6 +2,7 @@
 // Whoever could open it could give any deployment any rule and any credential, so the file's mode is the whole lock. Must
 // stay true: values go in and never come out, and nothing here answers with more than a word and a reason.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { canSign, signingForm } from "../../controls/access/webhook.ts";
 import { chainId } from "../../controls/audit/chain.ts";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import { brokerDeployment } from "../../controls/wire/control.ts";
@@ -118,7 +119,7 @@ async function setFrozen({ deployments, chain, log }: Controlled, name: string, 
 }
 
 async function putSecret(
-  { secrets, chain, log }: Controlled,
+  { deployments, secrets, chain, log }: Controlled,
   request: IncomingMessage,
   name: string,
   secret: string,
@@ -126,7 +127,11 @@ async function putSecret(
   const body = await readBody(request, maxSecretLength + 2);
   if (!body.ok) return { ...problemAnswer(body.problem), status: 400 };
   // A value that was typed or echoed into a pipe ends with a line break that is not part of it.
-  const reason = secrets.set(name, secret, body.value.toString("utf8").replace(/\r?\n$/, ""));
+  const value = body.value.toString("utf8").replace(/\r?\n$/, "");
+  const isUseless = deployments.signingSecret(name) === secret && !canSign(value);
+  const reason = isUseless
+    ? `secret ${secret} signs the webhooks of ${name}: it has to be ${signingForm}`
+    : secrets.set(name, secret, value);
   body.value.fill(0);
   if (reason !== null) return { ...problemAnswer(problem("refused", "bad_secret", reason)), status: 400 };
   chain.append(name, "secret_set", { secret });

@@ -105,6 +105,11 @@ export class Deployments {
     return served !== undefined && JSON.stringify(served) === JSON.stringify(release);
   }
 
+  /** Name of the secret that signs the webhooks of a deployment, if it has any. */
+  signingSecret(name: string): string | undefined {
+    return this.#served.get(name)?.deployment.release.manifest.channels.webhook?.secret;
+  }
+
   /** Undefined when there is none of that name. */
   isFrozen(name: string): boolean | undefined {
     return this.#served.get(name)?.deployment.isFrozen;

@@ -67,6 +67,22 @@ test("a release without the channel signs nothing, though its secret was set, an
   assert.deepEqual(words(await verify("other", sign(secretOf(1)))), [200, false, "secret_not_usable"]);
 });
 
+test("a value that cannot sign is not taken for a secret that signs, and one that was set before says so when it is used", async (t) => {
+  const { broker, verify } = await setUp(t);
+  const bad = await broker.setSecret("on", "hooks", "whsec_short");
+  assert.deepEqual([bad.status, bad.json?.["reason"]], [400, "bad_secret"]);
+  assert.match(
+    String(bad.json?.["message"]),
+    /^secret hooks signs the webhooks of on: it has to be whsec_ and base64 of 24/,
+  );
+  assert.ok(!bad.body.includes("whsec_short"));
+  assert.equal((await broker.setSecret("on", "model", "whsec_short")).status, 204);
+  assert.deepEqual(words(await verify("on", sign(secretOf(1)))), [200, true, "hooks"]);
+  assert.equal((await broker.setSecret("off", "hooks", "short")).status, 204);
+  assert.equal((await broker.put(makeRelease("off", 1, on))).status, 204);
+  assert.deepEqual(words(await verify("off", sign(secretOf(3)))), [200, false, "secret_not_usable"]);
+});
+
 test("no answer, log line or entry holds a secret, or what would have been right", async (t) => {
   const { broker, verify } = await setUp(t);
   const right = sign(secretOf(1))["webhook-signature"] ?? "";
