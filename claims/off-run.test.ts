@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Mutation } from "./mutations.ts";
-import { applyMutation, copyTree, judgeOff, runOff } from "./off-run.ts";
+import { applyMutation, Copies, copyTree, judgeOff, runOff } from "./off-run.ts";
 
 const product = `
 export function pay(cents: number): string {
@@ -102,6 +102,18 @@ test("the tree itself is never changed, and the copy is gone afterwards", async 
   );
 });
 
+test("copies are used again, each without the mutation before, by one mutation at a time", async (t) => {
+  const copies = new Copies(openTree(t));
+  t.after(() => copies.remove());
+  const gone = mutation("cents > 100", "cents > 1000");
+  const nothing = mutation(`return "paid"`, `return "pa" + "id"`);
+  const states = async (...all: Mutation[]): Promise<string[]> =>
+    (await Promise.all(all.map((one) => copies.run(one)))).map(({ state }) => state);
+  assert.deepEqual(await states(gone, nothing), ["red", "green"]);
+  assert.deepEqual(await states(nothing, gone), ["green", "red"]);
+  assert.deepEqual(await states(mutation("cents > 200", "x"), nothing), ["broken", "green"]);
+});
+
 test("a copy holds what git has or would have, readable by others, and nothing that is ignored", (t) => {
   const root = openTree(t, { "run.log": "x", "src/deep/a.ts": "a", "src/gone.ts": "x" });
   symlinkSync("src/pay.ts", join(root, "link.ts"));
@@ -125,16 +137,22 @@ test("a folder without git is broken, not an exception", async (t) => {
   rmSync(join(root, ".git"), { recursive: true });
   const run = await runOff(root, mutation("cents > 100", "cents > 1000"));
   assert.equal(run.state, "broken");
-  assert.match(run.reason, /could not be copied/);
+  assert.match(run.reason, /could not be copied and changed/);
 });
 
 test("a replacement is taken literally, and one that changes nothing does not apply", (t) => {
   const root = openTree(t, { "src/pay.ts": "const a = 1;\n" });
-  assert.match(applyMutation(root, mutation("a = 1", "a = 1")) ?? "", /would not be changed/);
-  assert.match(applyMutation(root, mutation("", "x")) ?? "", /would not be changed/);
-  assert.match(applyMutation(root, { ...mutation("a", "b"), file: "src/none.ts" }) ?? "", /src\/none\.ts is not there/);
-  assert.equal(applyMutation(root, mutation("a = 1", "a = '$&$1'")), null);
+  assert.match(applyMutation(root, mutation("a = 1", "a = 1")).problem ?? "", /would not be changed/);
+  assert.match(applyMutation(root, mutation("", "x")).problem ?? "", /would not be changed/);
+  assert.match(
+    applyMutation(root, { ...mutation("a", "b"), file: "src/none.ts" }).problem ?? "",
+    /src\/none\.ts is not there/,
+  );
+  const { problem, undo } = applyMutation(root, mutation("a = 1", "a = '$&$1'"));
+  assert.equal(problem, null);
   assert.equal(readFileSync(join(root, "src/pay.ts"), "utf8"), "const a = '$&$1';\n");
+  undo();
+  assert.equal(readFileSync(join(root, "src/pay.ts"), "utf8"), "const a = 1;\n");
 });
 
 const works = { name: "works at all: x", file: "/x/a", line: 1 };

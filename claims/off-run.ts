@@ -35,27 +35,65 @@ const limits = { test: 45_000, file: 75_000 };
 /** Failures that a test itself reported. */
 const reported = new Set(["testCodeFailure", "testTimeoutFailure", "uncaughtException", "unhandledRejection"]);
 
-/** Runs the claim of a mutation in a copy of the tree at `root` with the mutation applied. */
-export async function runOff(root: string, mutation: Mutation): Promise<OffRun> {
-  const started = performance.now();
-  const said = (state: OffRun["state"], reason: string): OffRun => {
-    return { mutation, state, reason, ms: performance.now() - started };
-  };
-  const copy = mkdtempSync(join(tmpdir(), "ambit-off-"));
-  try {
-    copyTree(root, copy);
-    const problem = applyMutation(copy, mutation);
-    if (problem !== null) return said("broken", problem);
-    const { test, file } = limits;
-    const only = [`^${worksAtAll}`, `^${RegExp.escape(mutation.red)}$`];
-    const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true, only };
-    const { state, reason } = judgeOff(await runTests({ cwd: copy, concurrency: 1, ...own }, file + 5_000));
-    return said(state, reason);
-  } catch (thrown) {
-    return said("broken", `the tree could not be copied: ${(thrown as Error).message.split("\n", 1)[0]}`);
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
+/**
+ * Copies of one tree, each for one mutation at a time: to copy and remove the tree for every mutation takes as long as some
+ * of their claims.
+ */
+export class Copies {
+  readonly #root: string;
+  readonly #all: string[] = [];
+  readonly #free: string[] = [];
+
+  constructor(root: string) {
+    this.#root = root;
   }
+
+  /** Runs the claim of a mutation in a copy with the mutation applied, and takes it out of the copy again. */
+  async run(mutation: Mutation): Promise<OffRun> {
+    const started = performance.now();
+    const said = (state: OffRun["state"], reason: string): OffRun => {
+      return { mutation, state, reason, ms: performance.now() - started };
+    };
+    try {
+      const copy = this.#free.pop() ?? this.#make();
+      const { problem, undo } = applyMutation(copy, mutation);
+      const { state, reason } = problem === null ? await runClaim(copy, mutation) : brokenBy(problem);
+      undo();
+      this.#free.push(copy);
+      return said(state, reason);
+    } catch (thrown) {
+      // This copy is not used again.
+      return said("broken", `the tree could not be copied and changed: ${(thrown as Error).message.split("\n", 1)[0]}`);
+    }
+  }
+
+  remove(): void {
+    for (const copy of this.#all) rmSync(copy, { recursive: true, force: true });
+  }
+
+  #make(): string {
+    const copy = mkdtempSync(join(tmpdir(), "ambit-off-"));
+    this.#all.push(copy);
+    copyTree(this.#root, copy);
+    return copy;
+  }
+}
+
+/** One mutation in a copy of its own. */
+export async function runOff(root: string, mutation: Mutation): Promise<OffRun> {
+  const copies = new Copies(root);
+  return copies.run(mutation).finally(() => copies.remove());
+}
+
+function brokenBy(reason: string): Pick<OffRun, "state" | "reason"> {
+  return { state: "broken", reason };
+}
+
+async function runClaim(copy: string, mutation: Mutation): Promise<Pick<OffRun, "state" | "reason">> {
+  const { test, file } = limits;
+  const only = [`^${worksAtAll}`, `^${RegExp.escape(mutation.red)}$`];
+  const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true, only };
+  return judgeOff(await runTests({ cwd: copy, concurrency: 1, ...own }, file + 5_000));
 }
 
 /** What the results of an off-run show. */
@@ -74,17 +112,22 @@ export function judgeOff(results: TestResults): Pick<OffRun, "state" | "reason">
   return { state: "green", reason: "every test of the claim passed although the control is off" };
 }
 
-/** Applies a mutation to a tree, or says why it does not apply. */
-export function applyMutation(root: string, { file, find, replace, name }: Mutation): string | null {
+/** Applies a mutation to a tree, or says why it does not apply. `undo` writes the file as it was. */
+export function applyMutation(
+  root: string,
+  { file, find, replace, name }: Mutation,
+): { problem: string | null; undo: () => void } {
   const path = join(root, file);
   const text = lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(path, "utf8") : null;
   const problem = mutationProblem(text, find, replace);
-  if (problem !== null || text === null) return `mutation "${name}" does not apply: ${file} ${problem}`;
+  if (problem !== null || text === null) {
+    return { problem: `mutation "${name}" does not apply: ${file} ${problem}`, undo: () => undefined };
+  }
   writeFileSync(
     path,
     text.replace(find, () => replace),
   );
-  return null;
+  return { problem: null, undo: () => writeFileSync(path, text) };
 }
 
 /** Why a text cannot be mutated so, or null. `text` is null when there is no such file. */

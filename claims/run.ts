@@ -9,10 +9,10 @@ import { parseArgs } from "node:util";
 import { countsLine, summarize } from "../src/cli/test.ts";
 import { runTests, type TestResults } from "../src/cli/test-results.ts";
 import { controls } from "../src/controls.ts";
-import { bringPrograms } from "../src/host/supervisor/programs.ts";
+import { bringCedar, bringPrograms } from "../src/host/supervisor/programs.ts";
 import { bundlesVariable } from "./fresh-state.ts";
 import { mutations } from "./mutations.ts";
-import { type OffRun, runOff } from "./off-run.ts";
+import { Copies, type OffRun } from "./off-run.ts";
 import { buildRows, renderRows } from "./table.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -23,12 +23,14 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 
 const bundles = await makeBundles();
 process.env[bundlesVariable] = bundles;
+const copies = new Copies(root);
 const on = new Map<string, TestResults>();
 const off: OffRun[] = [];
 await inLanes(6, [
   ...claimFiles().map((claim) => async () => void on.set(claim, await runOn(claim))),
   ...mutations.map((mutation, at) => async () => void (off[at] = await runOffAloud(mutation))),
 ]);
+copies.remove();
 rmSync(bundles, { recursive: true, force: true });
 const rows = buildRows(controls, on, off);
 for (const { verdict } of rows) total[verdict]++;
@@ -61,7 +63,7 @@ async function runOn(claim: string): Promise<TestResults> {
 }
 
 async function runOffAloud(mutation: (typeof mutations)[number]): Promise<OffRun> {
-  const run = await runOff(root, mutation);
+  const run = await copies.run(mutation);
   const { state, reason, ms } = run;
   const { control, name } = mutation;
   say(
@@ -74,8 +76,9 @@ async function runOffAloud(mutation: (typeof mutations)[number]): Promise<OffRun
 /** Bundles once for all hosts of this run what a host brings, but for the two large binaries. */
 async function makeBundles(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "ambit-bundles-"));
-  const { node, workerd } = await bringPrograms(folder);
-  for (const binary of [node, workerd]) rmSync(dirname(binary), { recursive: true });
+  const { node, workerd, gate } = await bringPrograms(folder);
+  const { wasm } = await bringCedar(folder, gate);
+  for (const binary of [node, workerd, wasm]) rmSync(dirname(binary), { recursive: true });
   return folder;
 }
 
