@@ -1,6 +1,7 @@
 // Rooms 1, 2 and 3 for every channel, and the only way in: what a channel has read becomes a message of one listed user in
 // one of that user's own threads, or a refusal. Whoever speaks on one channel wants the conversation of another user, or of
-// the same name on another channel: both are part of a thread's name. A refusal of too much is late, and costs no commit.
+// the same name on another channel: both are part of a thread's name. Refusals of too much cost no commit, and come late
+// when they are many.
 import type { z } from "zod";
 import type { Refusal } from "../../boundary.ts";
 import { decideMessage, decideSender, replyTo, type ChannelLists } from "../../controls/access/allowlist.ts";
@@ -10,6 +11,7 @@ import type { messageRequest, TurnAnswer } from "../../controls/wire/gate.ts";
 import { openLedger, openRelease, openThread, type Env } from "../env.ts";
 import type { Told } from "../tail.ts";
 import { residents } from "../residents.ts";
+import { RefusalPace } from "./refusal-pace.ts";
 import { maxWaiting, walking } from "../walking.ts";
 
 /** A way in, as the deployment file names it. */
@@ -59,9 +61,7 @@ export interface TurnAsked {
   readonly waitMs: number;
 }
 
-/** How long, on average, whoever is refused for too much waits for that answer: a flood is as slow as its own refusals. */
-const lateMs = 800;
-
+const pace = new RefusalPace();
 const tooManyWaiting: Refusal = {
   control: "rate-limits",
   reason: "too_many_messages",
@@ -128,9 +128,10 @@ export function hasThread({ channel, user, thread }: Omit<TurnAsked, "turn" | "w
   return openLedger(env).hasThread(threadKey(channel, user, thread));
 }
 
-/** Not all after the same time: they would come back all at once. */
+/** A refusal of too much, in its time. */
 export async function late(refusal: Refusal, headers: Record<string, string> = {}): Promise<Unheard> {
-  await new Promise((resolve) => setTimeout(resolve, lateMs * (0.5 + Math.random())));
+  const delay = pace.delay(Date.now(), Math.random());
+  if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   return { refusal, headers };
 }
 
