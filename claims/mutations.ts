@@ -49,6 +49,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...redeploys,
+    name: "a stop lets turns end",
+    red: "a stop lets a turn that walks end and starts none; what is held or came meanwhile goes on after the start",
+    file: "src/host/supervisor/host.ts",
+    find: "const drained = await drainGates([...this.gates.values()], order);",
+    replace: "const drained: Gate[] = [];",
+  },
+  {
+    ...redeploys,
     name: "a turn stays with the release that began it",
     red: "a turn that outlasts the drain ends with words, is not continued by the next release, and its call ran once",
     file: "src/gate/thread.ts",

@@ -3,9 +3,10 @@
 // release could do is read from the tool server's own notes, and which release answered from the model's own server.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { ProposalDecided } from "../src/controls/wire/control.ts";
 import type { ApprovalList, TurnAnswer } from "../src/controls/wire/gate.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
@@ -13,6 +14,8 @@ import type { Manifest } from "../src/controls/manifest/schema.ts";
 import type { removeAnswer } from "../src/controls/wire/releases.ts";
 import { node, root } from "../src/cli/child.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
+import { findGroups } from "../src/host/supervisor/fixtures/stand.ts";
+import { findPlaces } from "../src/host/supervisor/places.ts";
 import type { z } from "zod";
 import { deployUnderLoad } from "./deploys-under-load.ts";
 import { sayJson, sayWords, wholeAnswer, wishOnce } from "./hostile-model.ts";
@@ -223,6 +226,65 @@ test("under load no accepted message is lost and none is answered by two release
   assert.equal(result.answered, result.messages);
 });
 
+test("a stop lets a turn that walks end and starts none; what is held or came meanwhile goes on after the start", async () => {
+  await reset();
+  assert.equal((await stage.deployAnyway(reviewed(stage.release))).status, 200);
+  const held = await askForNote("held over a stop");
+  const [slow, late] = ["slow over a stop", "came while it stopped"];
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  stage.model.when(slow, (response, request) => {
+    begun.resolve();
+    void go.promise.then(() => sayWords("slowly")(response, request));
+  });
+  stage.model.when(late, sayWords("later"));
+  const walking = await stage.client.send(slow);
+  await begun.promise;
+  const { ended } = await stage.stop(20_000);
+  const queued = await stage.client.send(late);
+  go.resolve();
+  await ended;
+  assert.deepEqual([stage.askedBy(slow).length, stage.askedBy(late).length], [1, 0]);
+  assert.deepEqual(leftOver(), []);
+  await stage.startAgain();
+  assert.equal((await stage.client.follow(walking.thread, walking.turn)).reply, "slowly");
+  assert.equal(stage.askedBy(slow).length, 1, "it ended before the stop and was not walked again");
+  assert.equal((await stage.client.follow(queued.thread, queued.turn)).reply, "later");
+  const { approvals } = await stage.get<ApprovalList>("/gate/control/approvals");
+  const [call] = approvals;
+  assert.ok(call?.callId === held.held[0]?.callId && call && !stage.notes().includes("held over a stop"));
+  const decision = { decision: "approve", by: "bob", actionHash: call.actionHash };
+  const approved = await stage.ask("POST", `/gate/control/approvals/${call.callId}`, decision);
+  assert.equal(approved.status, 200, JSON.stringify(approved.body));
+  assert.equal((await stage.client.follow(held.thread, held.turn)).state, "done");
+  assert.equal(stage.notes().filter((note) => note === "held over a stop").length, 1);
+});
+
+test("a second word ends all at once: the turn is parked, its call ran once, and the next start goes on with it", async () => {
+  await reset();
+  const text = "parked by a stop";
+  const call = wishOnce([{ name: "note", arguments: JSON.stringify({ text }) }]);
+  const begun = Promise.withResolvers<void>();
+  stage.model.when(text, (response, request) => {
+    // The second step never gets an answer.
+    if (request.messages.at(-1)?.role === "tool") begun.resolve();
+    else call(response, request);
+  });
+  const sent = await stage.client.send(text);
+  await begun.promise;
+  const { pid, ended } = await stage.stop(30_000);
+  // Words that come together are one: a terminal and a service manager tell the whole group.
+  process.kill(pid, "SIGTERM");
+  await pause(700);
+  assert.ok(existsSync(`/proc/${pid}`), "it still waits for the turn");
+  process.kill(pid, "SIGTERM");
+  await ended;
+  assert.deepEqual(leftOver(), []);
+  stage.model.when(text, sayWords("after the start"));
+  await stage.startAgain();
+  assert.equal((await stage.client.follow(sent.thread, sent.turn)).reply, "after the start");
+  assert.equal(stage.notes().filter((note) => note === text).length, 1);
+});
+
 test("what is removed leaves its sealed chains, and a later one of the name begins without it", async () => {
   await reset();
   const thread = "mine";
@@ -250,6 +312,30 @@ test("what is removed leaves its sealed chains, and a later one of the name begi
   assert.equal(live.status, 0, live.stdout + live.stderr);
   assert.ok(existsSync(kept));
 });
+
+/** What is still there of a host that has ended: processes, sockets, groups, mounts. */
+function leftOver(): string[] {
+  const { id, run, state } = findPlaces(stage.state, process.getuid?.() ?? -1, process.env);
+  const commands = readdirSync("/proc").filter(
+    (name) => /^[0-9]+$/.test(name) && namesFolder(name, [run, `${state}/`]),
+  );
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return [
+    ...commands.map((pid) => `process ${pid}`),
+    ...(existsSync(run) ? readdirSync(run) : []),
+    ...findGroups(id),
+    ...mounts.filter((line) => line.includes(run) || line.includes(state)),
+  ];
+}
+
+function namesFolder(pid: string, folders: readonly string[]): boolean {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return folders.some((folder) => command.includes(folder));
+  } catch {
+    return false;
+  }
+}
 
 /** A message whose turn asks for one note. */
 function askForNote(text: string): Promise<TurnAnswer> {

@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { askControl } from "../src/cli/control.ts";
+import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
@@ -27,6 +28,7 @@ export class ReleasesStage {
   readonly token: string;
   readonly client: ChannelClient;
   readonly #state: FreshState;
+  #host: RunningHost;
 
   private constructor(model: HostileModel, small: SmallStage, release: Release, token: string, state: FreshState) {
     this.model = model;
@@ -36,6 +38,7 @@ export class ReleasesStage {
     this.token = token;
     this.client = new ChannelClient(small.stage.url, this.name, token, "amy");
     this.#state = state;
+    this.#host = small.stage.host;
   }
 
   static async open(name: string): Promise<ReleasesStage> {
@@ -114,7 +117,23 @@ export class ReleasesStage {
     return this.model.requestsOf(text).map(instructionsOf);
   }
 
+  /** Tells the host to end, as `./ambit down` does; `ended` resolves when its process has. */
+  async stop(drainMs: number): Promise<{ pid: number; ended: Promise<void> }> {
+    const { child } = this.#host;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const { status } = await askControl(this.#state.folder, "POST", "/v1/stop", { body: { drainMs } });
+    if (status !== 202) throw new Error(`the host answered ${status}`);
+    return { pid: child.pid ?? -1, ended };
+  }
+
+  /** Starts it again at the same address. */
+  async startAgain(): Promise<void> {
+    const listen = new URL(this.small.stage.url).host;
+    this.#host = await startHost({ state: this.#state.folder, listen }, () => undefined);
+  }
+
   async close(): Promise<void> {
+    await this.#host.stop();
     await this.small.stage.stop();
     await this.model.end();
     this.#state.remove();

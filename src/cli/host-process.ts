@@ -8,7 +8,8 @@ import { endChild, spawnTied } from "./child.ts";
 import { findFreeAddress } from "./free-port.ts";
 
 const startLimitMs = 90_000;
-const stopGraceMs = 20_000;
+/** What the end of a host may take beside its drain: requests under way, calls that are out. */
+const stopGraceMs = 45_000;
 
 export interface RunningHost {
   readonly child: ChildProcess;
@@ -21,23 +22,23 @@ export interface RunningHost {
   stop(): Promise<void>;
 }
 
-/** Starts Ambit on a state folder; left out, `admin` is a free port. `log` gets its lines, one JSON object each. */
-export async function startHost(
-  options: {
-    readonly state: string | undefined;
-    readonly listen: string;
-    readonly admin?: string;
-    /** Addresses and networks, with commas in between. */
-    readonly trustedProxies?: string | undefined;
-  },
-  log: (line: string) => void,
-): Promise<RunningHost> {
+export interface HostProcessOptions {
+  readonly state: string | undefined;
+  readonly listen: string;
+  /** Left out: a free port. */
+  readonly admin?: string;
+  /** Addresses and networks, with commas in between. */
+  readonly trustedProxies?: string | undefined;
+  /** How long turns that walk may take to end when it is told to, milliseconds; left out, they have no time. */
+  readonly drainMs?: number;
+}
+
+/** Starts Ambit on a state folder. `log` gets its lines, one JSON object each. */
+export async function startHost(options: HostProcessOptions, log: (line: string) => void): Promise<RunningHost> {
   const admin = options.admin ?? (await findFreeAddress());
+  const { drainMs = 0 } = options;
   const args = [
-    "--listen",
-    options.listen,
-    "--admin",
-    admin,
+    ...["--listen", options.listen, "--admin", admin, "--drain", String(drainMs)],
     ...(options.state === undefined ? [] : ["--state", options.state]),
     ...(options.trustedProxies === undefined ? [] : ["--trusted-proxies", options.trustedProxies]),
   ];
@@ -64,7 +65,7 @@ export async function startHost(
       const { url, admin: adminUrl, weaker, observing } = status;
       isReady = true;
       if (last !== "") log(last);
-      return { child, url, admin: adminUrl, weaker, observing, stop: () => endChild(child, stopGraceMs) };
+      return { child, url, admin: adminUrl, weaker, observing, stop: () => endChild(child, drainMs + stopGraceMs) };
     }
     if (Date.now() > until) {
       await endChild(child, stopGraceMs);

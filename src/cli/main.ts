@@ -18,6 +18,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     run: async (args) => (await import("./init.ts")).runInit(args),
   },
   up: { help: "start Ambit on this machine", run: async (args) => (await import("./up.ts")).runUp(args) },
+  down: {
+    help: "stop Ambit: turns end or are parked",
+    run: async (args) => (await import("./down.ts")).runDown(args),
+  },
   check: {
     help: "check a deployment file: what can it read, change, expose",
     run: async (args) => (await import("./check.ts")).runCheck(args),

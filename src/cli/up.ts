@@ -1,25 +1,35 @@
-// `./ambit up`: starts Ambit here and keeps it running: a supervisor that dies is started again.
+// `./ambit up`: starts Ambit here and keeps it running: a supervisor that dies is started again, one that ended in order
+// (./ambit down) is not. A first signal gives turns that walk the time of --drain, a second one ends all at once.
+import { maxDrainMs } from "../controls/wire/releases.ts";
 import { readLine } from "./arguments.ts";
 import { startHost, type RunningHost } from "./host-process.ts";
 import { observeWarning, red } from "./paint.ts";
+import { readDrain } from "./proposal.ts";
 
 const restartMs = 500;
 
+const usage =
+  "up [--listen HOST:PORT] [--admin HOST:PORT] [--trusted-proxies CIDR,...] [--state DIR] [--drain SECONDS]";
+
 export async function runUp(args: string[]): Promise<number> {
-  const line = readLine(
-    args,
-    "up [--listen HOST:PORT] [--admin HOST:PORT] [--trusted-proxies CIDR,...] [--state DIR]",
-    { listen: "text", admin: "text", "trusted-proxies": "text" },
-    [0, 0],
-  );
+  const flags = { listen: "text", admin: "text", "trusted-proxies": "text", drain: "text" } as const;
+  const line = readLine(args, usage, flags, [0, 0]);
   const [listen, admin] = [line.text("listen") ?? "127.0.0.1:7400", line.text("admin") ?? "127.0.0.1:7401"];
-  const options = { state: line.text("state"), listen, admin, trustedProxies: line.text("trusted-proxies") };
+  const drain = { drainMs: maxDrainMs, ...readDrain(line, usage) };
+  const options = { state: line.text("state"), listen, admin, trustedProxies: line.text("trusted-proxies"), ...drain };
   const print = (text: string) => void process.stderr.write(text);
   let host = await startHost(options, print);
   const told = Promise.withResolvers<"told">();
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => told.resolve("told"));
+  let times = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      told.resolve("told");
+      if (times++ > 0) host.child.kill("SIGTERM");
+    });
+  }
   announce(host, line.has("json"));
   while ((await Promise.race([ended(host), told.promise])) !== "told") {
+    if (host.child.exitCode === 0) return 0;
     process.stderr.write("ambit: the supervisor ended; starting it again\n");
     await new Promise((resolve) => setTimeout(resolve, restartMs));
     host = await startHost({ ...options, listen: new URL(host.url).host }, print);

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { releaseSchema } from "../manifest/release.ts";
 import { freezePlaces, frozenSince } from "./freeze.ts";
-import { authorityDiff, proposalView } from "./releases.ts";
+import { authorityDiff, maxDrainMs, proposalView } from "./releases.ts";
 
 /**
  * Supervisor, `control.sock`:
@@ -17,7 +17,7 @@ import { authorityDiff, proposalView } from "./releases.ts";
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
  * - `GET  /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
  * - `POST /v1/deployments/<name>/freeze` freezeRequest, `/thaw` thawRequest -> freezeAnswer (wire/freeze.ts)
- * - `POST /v1/stop` -> 202, then everything stops
+ * - `POST /v1/stop` stopRequest, or no body -> 202, then everything stops
  */
 export const deployAnswer = z.strictObject({
   name: z.string(),
@@ -33,6 +33,9 @@ export const deployAnswer = z.strictObject({
   voided: z.int().nullable(),
 });
 export type DeployAnswer = z.infer<typeof deployAnswer>;
+
+/** How long turns that walk may take to end. */
+export const stopRequest = z.strictObject({ drainMs: z.int().min(0).max(maxDrainMs) });
 
 /** `deployed`: what the last approval that was needed brought about. */
 export const proposalDecided = z.strictObject({ proposal: proposalView, deployed: deployAnswer.nullable() });

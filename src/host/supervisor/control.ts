@@ -5,7 +5,7 @@
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { namePattern } from "../../controls/manifest/shapes.ts";
-import type { DeploymentList } from "../../controls/wire/control.ts";
+import { stopRequest, type DeploymentList } from "../../controls/wire/control.ts";
 import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import { noteRequest } from "../../controls/wire/admin.ts";
 import { noteAct, noteActor } from "./actor.ts";
@@ -90,10 +90,22 @@ const postNote: Route = async (host, request) => {
 
 const getMeasures: Route = async (host) => ({ status: 200, value: { front: await host.chains.measures() } });
 
+/** Without a body the host's own drain counts. */
+const postStop =
+  (onStop: (drainMs?: number) => void): Route =>
+  async (_host, request) => {
+    const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+    if (length === "0" && coding === undefined) return (onStop(), { status: 202, value: {} });
+    const parsed = await parseJson(request, stopRequest, maxSmallBytes);
+    if ("problem" in parsed) return parsed;
+    onStop(parsed.value.drainMs);
+    return { status: 202, value: {} };
+  };
+
 const getStatus: Route = (host) => ({ status: 200, value: host.status() });
 
 /** First match by path decides; names stand in the groups. */
-function routes(onStop: () => void): Row[] {
+function routes(onStop: (drainMs?: number) => void): Row[] {
   return [
     { method: "GET", path: /^\/v1\/status$/, route: getStatus },
     { method: "GET", path: /^\/v1\/measures$/, route: getMeasures },
@@ -108,7 +120,7 @@ function routes(onStop: () => void): Row[] {
     {
       method: "POST",
       path: /^\/v1\/stop$/,
-      route: () => (onStop(), { status: 202, value: {} }),
+      route: postStop(onStop),
       isOperatorsAlone: true,
     },
     { method: "POST", path: /^\/v1\/admin\/noted$/, route: postNote },
@@ -146,7 +158,7 @@ function send(response: ServerResponse, outcome: Outcome): void {
 }
 
 /** Starts to serve both sockets; `onStop` is called when the operator asks for the end. */
-export async function serveControl(host: Host, onStop: () => void): Promise<Server[]> {
+export async function serveControl(host: Host, onStop: (drainMs?: number) => void): Promise<Server[]> {
   const rows = routes(onStop);
   const { control, admin } = host.places;
   const admins = rows.filter(({ isOperatorsAlone }) => isOperatorsAlone !== true);

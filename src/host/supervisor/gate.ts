@@ -139,23 +139,26 @@ export class Gate {
    * kept on disk for the next release. Then callers wait for the next socket. A gate that does not answer just ends.
    */
   async end(drainMs: number): Promise<void> {
-    const answers = this.part.state === "ready" && (await this.#drain(drainMs, false));
+    const answers = this.part.state === "ready" && (await this.drain(drainMs, false));
     this.#hide();
     // Only now: whoever is let go asks again at once, and must find the next gate.
-    if (answers) await this.#drain(0, true);
+    if (answers) await this.drain(0, true);
     await this.part.stop();
   }
 
   /** Has it start no turn any more, and waits for none. */
   async quiet(): Promise<void> {
-    await this.#drain(0, false);
+    await this.drain(0, false);
   }
 
-  /** False when it does not answer. */
-  async #drain(limitMs: number, letGo: boolean): Promise<boolean> {
+  /**
+   * Has it start no turn any more, waits up to `limitMs` for those that walk, and with `letGo` lets go whoever waits for
+   * one. False when it does not answer, or not before `atOnce`.
+   */
+  async drain(limitMs: number, letGo: boolean, atOnce?: AbortSignal): Promise<boolean> {
     const { log } = this.#host;
     try {
-      const answer = await this.#control("/control/drain", { limitMs, letGo }, limitMs + drainGraceMs);
+      const answer = await this.#control("/control/drain", { limitMs, letGo }, limitMs + drainGraceMs, atOnce);
       const { walking } = drainAnswer.parse(JSON.parse(answer.body));
       if (!letGo) log.event("gate_drained", { deployment: this.name, walking });
       return true;
@@ -189,14 +192,14 @@ export class Gate {
     if (answer.status !== 200) throw new Error(`its gate refused: ${describeAnswer(answer)}`);
   }
 
-  #control(path: string, body: object, timeoutMs: number): Promise<Answer> {
+  #control(path: string, body: object, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
     const headers = {
       authorization: `Bearer ${this.#controlToken}`,
       "content-type": "application/json",
       host: this.name,
     };
     const what = { method: "POST", path, headers, body: JSON.stringify(body), timeoutMs, maxBytes: 1_048_576 };
-    return ask({ socketPath: this.socket }, what);
+    return ask({ socketPath: this.socket }, signal === undefined ? what : { ...what, signal });
   }
 
   async #probe(timeoutMs: number, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { projectRoot } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import type { GroupParents } from "./cgroups.ts";
+import { drainGates, letGo, type Order } from "./ending.ts";
 import { makeGateFolders, markOpen, markSwitching, removeGateFolders, removeRunFolder } from "./folders.ts";
 import { Freezer } from "./freeze.ts";
 import { Gate, type GateHost } from "./gate.ts";
@@ -102,7 +103,11 @@ export class Host {
     const onWeaker = (sentence: string): void => void this.#weaker.set(sentence, sentence);
     const slots = new Slots(Math.max(2, availableParallelism()));
     this.freezer = new Freezer(this);
-    const onGateReady = (name: string): void => this.freezer.onReady(name);
+    const onGateReady = (name: string): void => {
+      this.freezer.onReady(name);
+      // One that came back while the host ends.
+      if (this.#stopping) void this.gates.get(name)?.quiet();
+    };
     this.gateHost = { places, ids, programs, cedar, libraries, groups, log: log, slots, onWeaker, onGateReady };
     this.#broker = new Part(
       brokerPart(places, ids, programs, () => this.#tellBroker()),
@@ -232,16 +237,18 @@ export class Host {
     };
   }
 
-  /** Ends everything in order: no new requests, then the gates, then the broker that they still ask. */
-  async stop(): Promise<void> {
+  /** Ends everything in order: turns that walk, new requests, then the gates, then the broker that they still ask. */
+  async stop(order: Order): Promise<void> {
     this.#stopping = true;
     this.freezer.stop();
-    await this.#witness.end();
-    await Promise.all([this.#front.stop(), this.#admin.stop()]);
-    await Promise.all([...this.gates.values()].map((gate) => gate.part.stop()));
+    const { atOnce } = order;
+    const drained = await drainGates([...this.gates.values()], order);
+    await this.#witness.end(atOnce);
+    await Promise.all([this.#front.stop(atOnce), this.#admin.stop(atOnce), letGo(drained, order)]);
+    await Promise.all([...this.gates.values()].map((gate) => gate.part.stop(atOnce)));
     this.#tellAll("stopped");
-    await this.#witness.end();
-    await this.#broker.stop();
+    await this.#witness.end(atOnce);
+    await this.#broker.stop(atOnce);
     this.#reaper.stop();
     removeRunFolder(this.places);
     this.registry.close();

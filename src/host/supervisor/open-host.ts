@@ -29,6 +29,8 @@ export interface HostOptions {
   /** Brings the programs to a folder; see `bringPrograms`. */
   readonly bring: (folder: string) => Promise<Programs>;
   readonly log: Log;
+  /** How long turns that walk may take to end when the host is told to, milliseconds. */
+  readonly drainMs: number;
 }
 
 const uidBaseKey = "uid_base";

@@ -105,14 +105,18 @@ export class Part {
     return this.#first.promise;
   }
 
-  /** Ends it for good: asks, waits `graceMs`, kills, and resolves when nothing of it is left. */
-  async stop(): Promise<void> {
+  /** Ends it for good: asks, waits `graceMs` or until `atOnce`, kills, and resolves when nothing of it is left. */
+  async stop(atOnce?: AbortSignal): Promise<void> {
     this.#over.abort();
     const child = this.#child;
     if (child?.pid !== undefined) this.spec.terminate(child.pid);
-    const killer = setTimeout(() => child?.kill("SIGKILL"), this.spec.graceMs);
+    const kill = (): void => void child?.kill("SIGKILL");
+    const killer = setTimeout(kill, this.spec.graceMs);
+    atOnce?.addEventListener("abort", kill);
+    if (atOnce?.aborted) kill();
     await this.#run;
     clearTimeout(killer);
+    atOnce?.removeEventListener("abort", kill);
     this.#state = "stopped";
   }
 

@@ -24,7 +24,7 @@ while [ "$quiet" -lt 2 ] && [ "$round" -lt 100 ]; do
   done
   sleep 0.03
 done
-[ -z "$2" ] || rm -rf ./control.sock ./gates ./doors ./broker ./front ./configs ./pid`;
+[ -z "$2" ] || rm -rf ./control.sock ./gates ./doors ./broker ./front ./admin ./configs ./pid ./cgroups.json`;
 
 const environment = { PATH: "/usr/bin:/bin", LC_ALL: "C" };
 

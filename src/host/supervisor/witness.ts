@@ -45,8 +45,9 @@ export class Witness {
   }
 
   /** A last round, before a part that it needs ends; one that does not answer holds nothing up for long. */
-  async end(): Promise<void> {
+  async end(atOnce?: AbortSignal): Promise<void> {
     clearInterval(this.#timer);
+    if (atOnce?.aborted) return;
     await Promise.race([this.round(), pause(endMs, undefined, { ref: false })]);
   }
 
