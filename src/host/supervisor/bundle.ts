@@ -1,6 +1,7 @@
 // Control `runtime`: turns a room's entry point into the one file its process runs. The same sources give the same
 // bytes on every machine (no absolute path, no time), so the folder named after their hash says what runs.
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type * as Esbuild from "esbuild";
 
 /** Root of the sources this supervisor was started from. */
@@ -53,4 +54,10 @@ export async function bundle(entry: string, kind: BundleKind, root: string = pro
   const text = result.outputFiles[0]?.text;
   if (text === undefined) throw new Error(`esbuild gave no output for ${entry}`);
   return { text, inputs: Object.keys(result.metafile.inputs) };
+}
+
+/** The version of this Ambit. */
+export function readVersion(): string {
+  const text = readFileSync(join(projectRoot, "package.json"), "utf8");
+  return String((JSON.parse(text) as { version?: unknown }).version ?? "unknown");
 }

@@ -1,11 +1,10 @@
 // Control `runtime`: one machine's Ambit: the broker, the front and a gate per deployment, started and ended in order.
 // Nothing here outlives the supervisor: every part is tied to its life by the kernel, and to be sure by the reaper.
 import { availableParallelism } from "node:os";
-import { readFileSync } from "node:fs";
 import type { HostStatus } from "../../controls/wire/control.ts";
 import type { AdminChain } from "./admin-chain.ts";
 import { BrokerLink } from "./broker-link.ts";
-import { projectRoot } from "./bundle.ts";
+import { readVersion } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import type { GroupParents } from "./cgroups.ts";
@@ -26,11 +25,6 @@ import { Slots } from "./slots.ts";
 import { StartRefused } from "./start-refused.ts";
 import type { HostIds } from "./user-ids.ts";
 import { Witness } from "./witness.ts";
-
-function readVersion(): string {
-  const text = readFileSync(`${projectRoot}/package.json`, "utf8");
-  return String((JSON.parse(text) as { version?: unknown }).version ?? "unknown");
-}
 
 /** What must be there before a host can be: see `openHost`. */
 export interface Opened {

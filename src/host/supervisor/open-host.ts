@@ -6,6 +6,7 @@ import { z } from "zod";
 import { findGroupParents, sweepGroups, type GroupParents } from "./cgroups.ts";
 import { makeHostFolders, makeStateFolder, removeRunFolder } from "./folders.ts";
 import { Host } from "./host.ts";
+import { readVersion } from "./bundle.ts";
 import { CedarProgram } from "./cedar-program.ts";
 import { findLibraries } from "./libraries.ts";
 import type { Listen } from "./listen.ts";
@@ -15,7 +16,9 @@ import { requireSandbox, requireTools } from "./machine.ts";
 import { findPlaces, requireSocketPaths, type Places } from "./places.ts";
 import { bringCedar, type Programs } from "./programs.ts";
 import { reapEarlier } from "./reaper.ts";
-import { openRegistry, type Registry } from "./registry.ts";
+import { lockRegistry, makeRegistry, type Registry } from "./registry.ts";
+import { stateSteps } from "./state-version.ts";
+import { upgradeState } from "./upgrade.ts";
 import { claimIds, shareOneId, type HostIds } from "./user-ids.ts";
 
 export interface HostOptions {
@@ -67,6 +70,22 @@ async function takeOver(places: Places, ids: HostIds, groups: GroupParents): Pro
   writeFileSync(places.cgroupsFile, JSON.stringify(now), { mode: 0o600 });
 }
 
+/** Takes the lock of the state folder, and brings the state to this Ambit. */
+async function openState(places: Places, log: Log): Promise<Registry> {
+  const db = lockRegistry(places.registry, () => describeHolder(places));
+  const quiet = (): Promise<void> => reapEarlier(places.configs);
+  const ambit = readVersion();
+  try {
+    await upgradeState({ state: places.state, db, steps: stateSteps, ambit, log, quiet });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const registry = makeRegistry(db, places.registry);
+  registry.writeMeta("state_written_by", ambit);
+  return registry;
+}
+
 /** Opens the state folder, takes its lock and makes everything ready; starts nothing yet. */
 export async function openHost(options: HostOptions): Promise<Host> {
   const uid = process.getuid?.() ?? -1;
@@ -74,7 +93,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   makeStateFolder(findPlaces(options.state, uid, process.env), uid);
   const places = findPlaces(options.state, uid, process.env);
   requireSocketPaths(places);
-  const registry = openRegistry(places.registry, () => describeHolder(places));
+  const registry = await openState(places, options.log);
   try {
     const ids = claimHostIds(places, registry, uid);
     const groups = findGroupParents(places.id);

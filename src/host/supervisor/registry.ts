@@ -10,9 +10,13 @@ import type { FrozenSince } from "../../controls/wire/freeze.ts";
 import { ProposalStore, proposalTables } from "./proposal-store.ts";
 import { ran, ReleaseStore, releaseTables, type DeployNote } from "./release-store.ts";
 import { StartRefused } from "./start-refused.ts";
+import { noteState, stateSteps, versionAfter } from "./state-version.ts";
 
-/** 2: frozen deployments. 3: releases that ran, proposals, removals. An older program would not heed them. */
-export const registryVersion = 3;
+/**
+ * 2: frozen deployments. 3: releases that ran, proposals, removals. 4: the version of the whole state folder. An older
+ * program would not heed them.
+ */
+export const registryVersion = 4;
 
 export interface DeploymentRow {
   readonly name: string;
@@ -70,13 +74,30 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
 }
 
-/** Opens and locks the registry; `whoRuns` finishes the sentence when another supervisor has it. */
-export function openRegistry(path: string, whoRuns: () => string): Registry {
+/** Opens and locks the file of the registry; `whoRuns` finishes the sentence when another supervisor has it. */
+export function lockRegistry(path: string, whoRuns: () => string): DatabaseSync {
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     db.exec("pragma locking_mode = exclusive; pragma synchronous = full; begin exclusive; commit;");
+    // A file that is no database says so here.
+    db.prepare("pragma user_version").get();
+    return db;
+  } catch (error) {
+    db.close();
+    throw describeFault(path, error, whoRuns);
+  }
+}
+
+/** Opens and locks the registry and makes its tables. */
+export function openRegistry(path: string, whoRuns: () => string): Registry {
+  return makeRegistry(lockRegistry(path, whoRuns), path);
+}
+
+/** The registry in a file that is locked, and whose state is of this version. */
+export function makeRegistry(db: DatabaseSync, path: string): Registry {
+  try {
     const version = Number(db.prepare("pragma user_version").get()?.["user_version"] ?? 0);
     if (version > registryVersion) {
       throw new StartRefused(
@@ -84,16 +105,22 @@ export function openRegistry(path: string, whoRuns: () => string): Registry {
       );
     }
     const history = version === 1 || version === 2 ? historyFrom2 : "";
-    db.exec(`begin; ${tables} ${history} pragma user_version = ${registryVersion}; commit;`);
+    db.exec(`begin; ${tables} ${history} pragma user_version = ${registryVersion};`);
+    noteState(db, "version", String(versionAfter(stateSteps)));
+    db.exec("commit");
   } catch (error) {
     db.close();
-    if (isBusy(error)) throw new StartRefused(whoRuns());
-    if (error instanceof StartRefused) throw error;
-    throw new StartRefused(
-      `${path} cannot be used (${String(error)}): restore it from a backup, or free space on its disk`,
-    );
+    throw describeFault(path, error);
   }
   return new Registry(db);
+}
+
+function describeFault(path: string, error: unknown, whoRuns?: () => string): StartRefused {
+  if (whoRuns !== undefined && isBusy(error)) return new StartRefused(whoRuns());
+  if (error instanceof StartRefused) return error;
+  return new StartRefused(
+    `${path} cannot be used (${String(error)}): restore it from a backup (docs/upgrades.md), or free space on its disk`,
+  );
 }
 
 /** The registry of one state folder; every method is one committed transaction. */
