@@ -89,6 +89,8 @@ const rooms: readonly Room[] = [
       "src/host/audit-export.ts",
       "src/host/supervisor/places.ts",
       "src/host/supervisor/log-file.ts",
+      // Looks as a start would, by the same functions, and starts nothing.
+      "src/host/supervisor/doctor.ts",
       "src/cli/",
     ],
     packages: ["zod", "yaml", "@cedar-policy/cedar-wasm/nodejs"],
@@ -109,6 +111,11 @@ const importers: readonly Importers[] = [
     file: "src/cli/child.ts",
     by: [...startingVerbs, "src/cli/host-process.ts"],
     because: "only these verbs start processes",
+  },
+  {
+    file: "src/host/supervisor/doctor.ts",
+    by: ["src/cli/doctor.ts"],
+    because: "one verb looks at the machine; the others ask a running host",
   },
 ];
 

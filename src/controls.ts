@@ -74,7 +74,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/targets", "src/admin/deployments"],
     claimTest: null,
     state: "not built",
-    note: "State lies in one folder per deployment; backup, restore, move and erase are missing.",
+    note: "State lies in one folder per deployment. The whole state is copied before an upgrade and can be put back; backup, restore, move and erase of one deployment are missing.",
   },
   {
     id: "recon",

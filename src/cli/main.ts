@@ -22,6 +22,10 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: "stop Ambit: turns end or are parked",
     run: async (args) => (await import("./down.ts")).runDown(args),
   },
+  doctor: {
+    help: "look at this machine, the state and what runs",
+    run: async (args) => (await import("./doctor.ts")).runDoctor(args),
+  },
   check: {
     help: "check a deployment file: what can it read, change, expose",
     run: async (args) => (await import("./check.ts")).runCheck(args),
