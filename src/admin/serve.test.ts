@@ -1,9 +1,10 @@
 // Broken HTTP, over a raw socket: each is one step away from a request that is answered.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Hono } from "hono";
 import { AnswerStore } from "./answer-store.ts";
 import { makeApp } from "./app.ts";
 import { sendRaw, statusesOf } from "./fixtures/raw.ts";
@@ -72,7 +73,7 @@ const cases: readonly [name: string, sent: string | Uint8Array, statuses: readon
   ["a target with a backslash", `GET /\\evil.example HTTP/1.1\r\n${host}${last}`, [400]],
   ["a target with a fragment", `GET /healthz#x HTTP/1.1\r\n${host}${last}`, [400]],
   ["a star", `OPTIONS * HTTP/1.1\r\n${host}${last}`, [400]],
-  ["dot segments", `GET /v1/../healthz/../healthz HTTP/1.1\r\n${host}${last}`, [200]],
+  ["dot segments", `GET /v1/../healthz/../healthz HTTP/1.1\r\n${host}${last}`, [400]],
   ["raw bytes above ASCII in the target", Buffer.from(`GET /h\xe9 HTTP/1.1\r\n${host}${last}`, "latin1"), [400]],
   ["a broken escape", `GET /v1/deployments/%zz HTTP/1.1\r\n${host}${auth}${last}`, [422]],
   ["an escape that is no character", `GET /v1/deployments/%ff%fe HTTP/1.1\r\n${host}${auth}${last}`, [422]],
@@ -87,8 +88,27 @@ const cases: readonly [name: string, sent: string | Uint8Array, statuses: readon
   ["a TLS hello", new Uint8Array([22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]), [400]],
   ["a method nobody knows", `FROB /healthz HTTP/1.1\r\n${host}${last}`, [400]],
   ["a method in small letters", `get /healthz HTTP/1.1\r\n${host}${last}`, [400]],
-  ["a proxy's method", `CONNECT localhost:443 HTTP/1.1\r\n${host}${last}`, []],
-  ["an upgrade", `GET /healthz HTTP/1.1\r\n${host}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`, [200]],
+  ["a proxy's method", `CONNECT localhost:443 HTTP/1.1\r\n${host}${last}`, [400]],
+  ["an upgrade", `GET /healthz HTTP/1.1\r\n${host}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`, [400]],
+  ["an upgrade to HTTP/2", `GET /healthz HTTP/1.1\r\n${host}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n`, [400]],
+  ["a method that says the request again", `TRACE /healthz HTTP/1.1\r\n${host}${last}`, [405]],
+  ["an empty length", `${freeze}Content-Length:\r\n${last}`, [400]],
+  ["a length under a name with a space", `${freeze}Content-Length : 2\r\n${last}{}`, [400]],
+  ["a coding under a name with a space", `${freeze}Transfer-Encoding : chunked\r\n${last}0\r\n\r\n`, [400]],
+  ["chunks twice", `${freeze}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n${last}0\r\n\r\n`, [400]],
+  ["a chunk size with a sign", `${freeze}Transfer-Encoding: chunked\r\n${last}+2\r\n{}\r\n0\r\n\r\n`, [400]],
+  ["a chunk size with 0x", `${freeze}Transfer-Encoding: chunked\r\n${last}0x2\r\n{}\r\n0\r\n\r\n`, [400]],
+  ["a chunk ended by a line feed", `${freeze}Transfer-Encoding: chunked\r\n${last}2\n{}\n0\n\n`, [400]],
+  ["a line feed in a chunk extension", `${freeze}Transfer-Encoding: chunked\r\n${last}2;a\n{}\r\n0\r\n\r\n`, [400]],
+  ["a chunk extension without end", `${freeze}Transfer-Encoding: chunked\r\n${last}2;${"a".repeat(20_000)}`, [413]],
+  ["a carriage return alone", `GET /healthz HTTP/1.1\r\n${host}X-A: a\rX-B: b\r\n${last}`, [400]],
+  ["an encoded dot segment", `GET /v1/%2e%2e/healthz HTTP/1.1\r\n${host}${last}`, [400]],
+  ["an encoded slash", `GET /v1%2fstatus HTTP/1.1\r\n${host}${auth}${last}`, [404]],
+  ["an encoded zero byte", `GET /healthz%00 HTTP/1.1\r\n${host}${auth}${last}`, [404]],
+  ["an encoded backslash", `GET /v1/..%5chealthz HTTP/1.1\r\n${host}${auth}${last}`, [404]],
+  ["a doubled slash inside", `GET /v1//status HTTP/1.1\r\n${host}${auth}${last}`, [404]],
+  ["an overlong dot", `GET /v1/%c0%ae%c0%ae/healthz HTTP/1.1\r\n${host}${auth}${last}`, [404]],
+  ["dots in a query, which mean nothing", `GET /healthz?a=/../%2e%2e// HTTP/1.1\r\n${host}${last}`, [422]],
   ["an expectation nobody knows", `GET /healthz HTTP/1.1\r\n${host}Expect: tea\r\n${last}`, [417]],
   ["headers without end", `GET /healthz HTTP/1.1\r\n${host}${"X-A: a\r\n".repeat(4000)}${last}`, [431]],
   ["one header without end", `GET /healthz HTTP/1.1\r\n${host}X-A: ${"a".repeat(40_000)}\r\n${last}`, [431]],
@@ -126,6 +146,37 @@ test("a hundred megabytes in chunks, which announce nothing, are refused when th
   const head = `${freeze}Transfer-Encoding: chunked\r\n\r\n`;
   const answer = await sendRaw(port, [head, ...Array.from({ length: 100 }, () => chunk)], { limitMs: 10_000 });
   assert.deepEqual(statusesOf(answer), [413]);
+});
+
+test("headers, bodies and readers that drip are cut in time, and others are served meanwhile", async (t) => {
+  const times = { headersTimeout: 300, requestTimeout: 400, connectionsCheckingInterval: 50, stallMs: 300 };
+  const big = new Hono().all("*", async ({ req, text }) => {
+    await req.text();
+    return text("a".repeat(req.path === "/big" ? 33_554_432 : 1));
+  });
+  const slow = makeServer(big, times);
+  await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+  t.after(() => slow.close());
+  const at = (slow.address() as AddressInfo).port;
+  const drip = (text: string) => Array.from(text.repeat(100), (letter) => letter);
+  const pace = { pauseMs: 20, limitMs: 5000 };
+  const head = sendRaw(at, [`GET / HTTP/1.1\r\n${host}X-A: `, ...drip("a")], pace);
+  const body = sendRaw(at, [`POST / HTTP/1.1\r\n${host}Content-Length: 1000\r\n\r\n`, ...drip("a")], pace);
+  const reader = connect(at, "127.0.0.1").pause();
+  // Seen from the server: who does not read does not see an end either.
+  const gone = new Promise<void>((resolve) =>
+    slow.on("connection", (socket) => {
+      if (socket.remotePort === reader.localPort) socket.once("close", () => resolve());
+    }),
+  );
+  reader.on("error", () => undefined).write(`GET /big HTTP/1.1\r\n${host}\r\n`);
+  const reading = setInterval(() => reader.read(1), 20);
+  t.after(() => clearInterval(reading));
+  assert.equal((await fetch(`http://127.0.0.1:${at}/`)).status, 200);
+  assert.deepEqual([await head, await body].map(statusesOf), [[408], [408]]);
+  await gone;
+  reader.destroy();
+  assert.ok(reader.bytesRead < 33_554_432);
 });
 
 test("nothing of this was a fault of ours", () => {

@@ -7,6 +7,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { problemReply, type Refused } from "./problem.ts";
 import { decideHost } from "./site.ts";
+import { cutStalled } from "./stalled.ts";
 
 const limits = {
   headersTimeout: 10_000,
@@ -18,11 +19,12 @@ const limits = {
   requireHostHeader: false,
 };
 const maxConnections = 256;
+const stallMs = 15_000;
 
-/** A server that answers with the app; it listens when it is told to. */
-export function makeServer(app: Hono): Server {
+/** A server that answers with the app; it listens when it is told to. Times are arguments so that tests need not wait. */
+export function makeServer(app: Hono, times: Partial<typeof limits & { stallMs: number }> = {}): Server {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer(limits, (request, response) => {
+  const server = createServer({ ...limits, ...times }, (request, response) => {
     const refused = decideRaw(request);
     if (refused) return refuse(response, refused);
     void listener(request, response);
@@ -30,6 +32,10 @@ export function makeServer(app: Hono): Server {
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;
   server.on("clientError", answerBroken);
+  cutStalled(server, times.stallMs ?? stallMs);
+  const noTunnel = "(request): connections are for HTTP requests alone: no CONNECT, no upgrade, no WebSocket";
+  for (const event of ["connect", "upgrade"] as const)
+    server.on(event, (_request, socket: Socket) => answerSocket(socket, 400, "upgrade_refused", noTunnel));
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) =>
     refuse(response, { status: 417, code: "wrong_expectation", detail: "Expect: leave it out", field: "Expect" }),
   );
@@ -44,15 +50,21 @@ function decideRaw(request: IncomingMessage): Refused | undefined {
   // Before the target: a URL is made of both.
   const elsewhere = decideHost(request.headers.host ?? null);
   if (elsewhere) return elsewhere;
-  if (!/^\/(?!\/)[\x21-\x7e]*$/.test(url) || url.includes("#") || url.includes("\\")) {
+  if (!/^\/[\x21-\x7e]*$/.test(url) || url.includes("#") || url.includes("\\") || isMended(url)) {
     return {
       status: 400,
       code: "wrong_target",
-      detail: "(target): send a path, without host or fragment",
+      detail: "(target): send a plain path, without host, fragment or dot segments",
       field: "(target)",
     };
   }
   return undefined;
+}
+
+/** True for a path that a URL parser, or somebody on the way, would read as another one. */
+function isMended(url: string): boolean {
+  const path = url.split("?", 1)[0] ?? "";
+  return path.startsWith("//") || path.split("/").some((part) => /^(?:\.|%2e){1,2}$/i.test(part));
 }
 
 function refuse(response: ServerResponse, refused: Refused): void {
@@ -69,12 +81,13 @@ const broken: Readonly<Record<string, readonly [number, string]>> = {
 function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const [status, code] = broken[error.code ?? ""] ?? [400, "not_http"];
-  const { headers, body } = problemReply({
-    status,
-    code,
-    detail: "(request): this is not HTTP/1.1 as we read it",
-    field: "(request)",
-  });
+  answerSocket(socket, status, code, "(request): this is not HTTP/1.1 as we read it");
+}
+
+/** Answers a connection that serves no further request, and closes it. */
+function answerSocket(socket: Socket, status: number, code: string, detail: string): void {
+  socket.on("error", () => undefined);
+  const { headers, body } = problemReply({ status, code, detail, field: "(request)" });
   const head = [`HTTP/1.1 ${status} ${code}`, `content-type: ${headers["content-type"]}`, "connection: close"];
   socket.end(`${head.join("\r\n")}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }

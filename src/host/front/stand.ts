@@ -137,6 +137,8 @@ export interface Wire {
   text(): string;
   /** Resolves with everything that came when the other side closes, or rejects after `ms`. */
   closed(ms?: number): Promise<string>;
+  /** The same, after an end of our own as soon as something came: for answers that keep the connection. */
+  end(ms?: number): Promise<string>;
 }
 
 /** Connects to a port of this machine and sends `bytes` as they are. */
@@ -158,7 +160,11 @@ export function openWire(port: number, bytes: string | Buffer = ""): Wire {
     });
     return text;
   };
-  return { socket, text: () => text, closed };
+  const end = (ms?: number): Promise<string> => {
+    socket.once("data", () => socket.end());
+    return closed(ms);
+  };
+  return { socket, text: () => text, closed, end };
 }
 
 /** Waits until `isTrue()`; fails after 5 s saying what did not happen. */
