@@ -280,7 +280,9 @@ test("a wrong token, a wrong method, a body that is no JSON and a key used twice
 test("without a user the token itself speaks, and only when it is listed", async () => {
   const body = { model: "notes", messages: said };
   const id = `token:${notes.token.split("_")[2]}`;
-  assert.equal((await post(notes, chat, body)).status, 403);
+  const refused = await post(notes, chat, body);
+  assert.equal(refused.status, 403);
+  assert.ok((await refused.text()).includes(id));
   await stage.listUsers(["amy", "bob", id]);
   assert.equal((await untilStatus(200, () => post(notes, chat, body))).status, 200);
 });

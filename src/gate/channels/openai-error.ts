@@ -12,14 +12,26 @@ export function isOpenAiPath(path: string): boolean {
 
 const typeOf: Readonly<Record<number, string>> = { 401: "authentication_error", 403: "permission_error" };
 
-/** The body of an error: `code` is the word that Ambit's own problems have. */
+/** The body of an error. */
+export interface OpenAiError {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+}
+
+/** Says a problem in that shape: `code` is the word that Ambit's own problems have. */
 export function openAiError(
   status: number,
   { type, detail, field }: Pick<Problem, "type" | "detail" | "field">,
-): object {
+): OpenAiError {
   const byStatus = status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
   const code = type.slice(type.lastIndexOf(":") + 1);
-  return { error: { message: detail, type: typeOf[status] ?? byStatus, param: field ?? null, code } };
+  // Many clients show the message alone.
+  const message = field === undefined || detail.includes(field) ? detail : `${field}: ${detail}`;
+  return { error: { message, type: typeOf[status] ?? byStatus, param: field ?? null, code } };
 }
 
 /** A problem document becomes an OpenAI error; any other answer stays as it is. `hasKey`: a retry is the same message. */

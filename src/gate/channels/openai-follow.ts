@@ -13,7 +13,7 @@ import type { Ended, Form, FormStream, Turned } from "./openai-form.ts";
 import { cutSegments } from "./segments.ts";
 import { tellTurn, type Channel } from "./way-in.ts";
 
-/** Silence that is filled, well under what a front or a client takes for a dead connection. */
+/** Silence that is filled, milliseconds; well under what a front or a client takes for a dead connection. */
 const beatMs = 10_000;
 /** Nobody listens longer; a turn that a person froze or forgot would be listened to for ever. */
 const longestMs = 3_600_000;
@@ -31,23 +31,23 @@ export interface Followed {
 }
 
 /** The answer as server-sent events. */
-export function streamTurn(followed: Followed, env: Env): Response {
+export function streamTurn(followed: Followed, env: Env, beat = beatMs): Response {
   const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
-  return new Response(bodyOf(events(followed, env)), { headers: { ...followed.headers, ...headers } });
+  return new Response(bodyOf(events(followed, env, beat)), { headers: { ...followed.headers, ...headers } });
 }
 
 /** The answer in one piece. */
-export async function wholeTurn(followed: Followed, env: Env): Promise<Response> {
-  const answer = collect(followed, env);
-  const soon = await atMost(beatMs, answer);
+export async function wholeTurn(followed: Followed, env: Env, beat = beatMs): Promise<Response> {
+  const answer = collect(followed, env, beat);
+  const soon = await atMost(beat, answer);
   if (soon) return soon;
   const headers = { ...followed.headers, "content-type": "application/json" };
-  return new Response(bodyOf(blanksBefore(answer)), { headers });
+  return new Response(bodyOf(blanksBefore(answer, beat)), { headers });
 }
 
-async function collect(followed: Followed, env: Env): Promise<Response> {
+async function collect(followed: Followed, env: Env, beat: number): Promise<Response> {
   let text = "";
-  for await (const news of follow(followed, env)) {
+  for await (const news of follow(followed, env, beat)) {
     if (news instanceof Response) return news;
     text += news.text;
     if (!hasEnded(news.state)) continue;
@@ -58,18 +58,18 @@ async function collect(followed: Followed, env: Env): Promise<Response> {
 }
 
 /** The status of an answer that begins with blanks is out: what went wrong is then an error as its body. */
-async function* blanksBefore(answer: Promise<Response>): AsyncGenerator<string> {
+async function* blanksBefore(answer: Promise<Response>, beat: number): AsyncGenerator<string> {
   for (;;) {
-    const found = await atMost(beatMs, answer);
+    const found = await atMost(beat, answer);
     if (!found) yield " ";
     else return yield found.ok ? await found.text() : JSON.stringify(openAiError(found.status, await found.json()));
   }
 }
 
-async function* events(followed: Followed, env: Env): AsyncGenerator<string> {
+async function* events(followed: Followed, env: Env, beat: number): AsyncGenerator<string> {
   let stream: FormStream | undefined;
   let text = "";
-  for await (const news of follow(followed, env)) {
+  for await (const news of follow(followed, env, beat)) {
     if (news instanceof Response) {
       const error = openAiError(news.status, await news.json());
       return yield (stream ?? followed.form.stream({ ...followed, created: 0 })).fail(error).join("");
@@ -84,22 +84,22 @@ async function* events(followed: Followed, env: Env): AsyncGenerator<string> {
 }
 
 /** What a turn says, piece by piece, to its end. A response instead is why nobody can be told more now. */
-async function* follow(followed: Followed, env: Env): AsyncGenerator<Told | Response> {
+async function* follow(followed: Followed, env: Env, beat: number): AsyncGenerator<Told | Response> {
   const until = Date.now() + longestMs;
   for (let from = 0; ;) {
-    const told = await tellTurn({ ...followed, waitMs: beatMs }, from, env);
+    const told = await tellTurn({ ...followed, waitMs: beat }, from, env);
     if (told && "refusal" in told) return yield unheardResponse(told);
     if (!told) throw new Error("a turn that was taken in is not there");
     from += told.text.length;
     yield told;
     if (hasEnded(told.state)) return;
-    if (drain.isClosing || Date.now() >= until) return yield stopped();
+    if (drain.isClosing || Date.now() >= until) return yield stopped(followed);
   }
 }
 
-function stopped(): Response {
+function stopped({ headers }: Followed): Response {
   const words = "the turn goes on; ask again with the same Idempotency-Key for its answer";
-  return problemResponse(503, "unavailable", words, undefined, { "retry-after": "1" });
+  return problemResponse(503, "unavailable", words, undefined, { ...headers, "retry-after": "1" });
 }
 
 /** Before the last words go out, so that whoever answers them at once is found. */

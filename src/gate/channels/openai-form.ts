@@ -1,5 +1,6 @@
 // How the two forms of the OpenAI face write one and the same turn: whole, or as events. A form knows nothing of limits,
 // threads or waiting; it is given what was said, which is text and nothing else: which tools ran is not told.
+import type { OpenAiError } from "./openai-error.ts";
 import type { ShownCall } from "../shown-calls.ts";
 import type { Usage } from "../usage.ts";
 
@@ -29,8 +30,8 @@ export interface FormStream {
   begin(): string[];
   piece(text: string): string[];
   end(ended: Ended): string[];
-  /** It cannot go on; `error` is the body of an error. */
-  fail(error: object): string[];
+  /** It cannot go on. */
+  fail(error: OpenAiError): string[];
 }
 
 /** What waits for a person, as an extension that other clients do not read. */

@@ -27,7 +27,7 @@ function stream(turned: Turned, previous: string | null): FormStream {
       event("response.output_item.done", { output_index: 0, item: message(turned, ended) }),
       event("response.completed", { response: completed(turned, previous, ended) }),
     ],
-    fail: (error) => [event("error", "error" in error ? (error.error as object) : error)],
+    fail: ({ error }) => [event("error", { ...error, type: "error" })],
   };
 }
 

@@ -41,7 +41,9 @@ for (const [status, hasKey, type, told, retry] of errors)
       [answer.headers.get("retry-after"), answer.headers.get("content-type")],
       ["5", "application/json"],
     );
-    assert.deepEqual(await answer.json(), { error: { message: "words", type, param: "field", code: "some_code" } });
+    assert.deepEqual(await answer.json(), {
+      error: { message: "field: words", type, param: "field", code: "some_code" },
+    });
   });
 
 test("an answer that is no problem stays as it is", async () => {

@@ -15,7 +15,7 @@ import { streamTurn, wholeTurn } from "./openai-follow.ts";
 import type { Form } from "./openai-form.ts";
 import { responsesForm } from "./openai-responses.ts";
 import { saidBy } from "./said-by.ts";
-import { hasThread, takeMessage } from "./way-in.ts";
+import { hasThread, takeMessage, type Unheard } from "./way-in.ts";
 
 const channel = "api";
 
@@ -23,6 +23,8 @@ const channel = "api";
 interface Asked {
   readonly model: string;
   readonly user: string;
+  /** Whether the token itself speaks, because no `user` was named. */
+  readonly isToken: boolean;
   readonly spoken: Spoken | NotSpoken;
   readonly isStreamed: boolean;
   readonly form: Form;
@@ -42,13 +44,21 @@ export async function answerOpenAi(request: Request, url: URL, env: Env, tokenId
 }
 
 /** Without a `user` the token itself speaks, and has to be listed like anybody. */
-function speaker(user: string | null | undefined, tokenId: string): string {
-  return user ?? `token:${tokenId}`;
+function speaker(user: string | null | undefined, tokenId: string): Pick<Asked, "user" | "isToken"> {
+  return { user: user ?? `token:${tokenId}`, isToken: typeof user !== "string" };
+}
+
+/** Most clients name no user: whoever sets one up has to learn what to list. */
+function sayWhoSpoke(unheard: Unheard, user: string): Unheard {
+  const { refusal } = unheard;
+  if (refusal.reason !== "sender_not_listed") return unheard;
+  const message = `${refusal.message}: without "user" the token itself speaks, as "${user}"; send a listed "user", or list it`;
+  return { ...unheard, refusal: { ...refusal, message } };
 }
 
 function readChat({ model, user, messages, stream, stream_options }: ChatRequest, tokenId: string): Asked {
   return {
-    ...{ model, user: speaker(user, tokenId), spoken: readSpoken(messages, "messages"), previous: null },
+    ...{ model, ...speaker(user, tokenId), spoken: readSpoken(messages, "messages"), previous: null },
     ...{ isStreamed: stream === true, form: chatForm(stream_options?.include_usage === true) },
   };
 }
@@ -56,7 +66,7 @@ function readChat({ model, user, messages, stream, stream_options }: ChatRequest
 function readResponses(body: ResponsesRequest, tokenId: string): Asked {
   const { model, user, input, stream, previous_response_id: previous = null } = body;
   const spoken = readSpoken(typeof input === "string" ? [{ role: "user", content: input }] : input, "input");
-  const asked = { model, user: speaker(user, tokenId), spoken, previous };
+  const asked = { model, ...speaker(user, tokenId), spoken, previous };
   return { ...asked, isStreamed: stream === true, form: responsesForm(previous) };
 }
 
@@ -85,7 +95,7 @@ async function answerSpoken(request: Request, env: Env, asked: Asked, idempotenc
   const thread = named ?? found;
   const message = { user, text: spoken.text, ...(thread === null ? {} : { thread }) };
   const taken = await takeMessage({ channel, message, idempotency, waitMs: 0 }, env);
-  if ("refusal" in taken) return unheardResponse(taken);
+  if ("refusal" in taken) return unheardResponse(asked.isToken ? sayWhoSpoke(taken, user) : taken);
   // From the answer on, this conversation ends otherwise: a retry finds it by its key.
   if (found !== null && idempotency !== null)
     await openLedger(env).noteFound({ user, thread: taken.thread, by: { idempotency } });
