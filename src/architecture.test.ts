@@ -141,9 +141,10 @@ const powers: readonly Power[] = [
     only: [
       ...["src/host/broker/", "src/host/front/", "src/host/supervisor/", "src/host/control-client.ts"],
       ...["src/admin/flags.ts", "src/admin/serve.ts", "src/admin/health.ts", portFinder],
-      "src/host/trusted-proxies.ts",
+      ...["src/host/trusted-proxies.ts", "src/admin/otlp.ts"],
     ],
-    because: "the broker dials the network; the others meet over local sockets; one file reads addresses only",
+    because:
+      "the broker dials the network; the others meet over local sockets; one file reads addresses only; admin hands traces to a literal loopback address",
   },
   {
     modules: ["node:child_process"],

@@ -3,6 +3,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { parseCollector } from "./otlp.ts";
 
 export interface AdminFlags {
   /** Absolute paths: the folder of sockets, and admin's own. */
@@ -11,24 +12,31 @@ export interface AdminFlags {
   /** Literal loopback address, without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Where traces are posted; null: nowhere. */
+  readonly collector: URL | null;
 }
 
-const usage = "usage: admin --run DIR --state DIR --listen HOST:PORT";
+const usage = "usage: admin --run DIR --state DIR --listen HOST:PORT [--otlp URL]";
 
 /** The flags, or one line that says what is wrong with them. */
 export function parseFlags(args: string[]): AdminFlags | string {
-  let values: Partial<Record<"run" | "state" | "listen", string | undefined>>;
+  let values: Partial<Record<"run" | "state" | "listen" | "otlp", string | undefined>>;
   try {
-    const options = { run: { type: "string" }, state: { type: "string" }, listen: { type: "string" } } as const;
+    const text = { type: "string" } as const;
+    const options = { run: text, state: text, listen: text, otlp: text } as const;
     values = parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     return `${(error as Error).message.split("\n", 1)[0]}; ${usage}`;
   }
   const { run = "", state = "", listen = "" } = values;
+  const collector = values.otlp === undefined ? { url: null } : parseCollector(values.otlp);
+  if (typeof collector === "string") return collector;
   const missing = Object.entries({ run, state, listen }).find(([, value]) => value === "");
   if (missing) return `--${missing[0]} is missing; ${usage}`;
   const address = parseAddress(listen);
-  return typeof address === "string" ? address : { run: resolve(run), state: resolve(state), ...address };
+  return typeof address === "string"
+    ? address
+    : { run: resolve(run), state: resolve(state), ...address, collector: collector.url };
 }
 
 function parseAddress(text: string): { host: string; port: number } | string {

@@ -8,10 +8,13 @@ import { parseFlags, type AdminFlags } from "./flags.ts";
 import { healthSocket, serveHealth } from "./health.ts";
 import { HostLink } from "./host-link.ts";
 import { Idempotency } from "./idempotency.ts";
+import { OtlpSender } from "./otlp.ts";
 import { rows } from "./routes.ts";
 import { makeServer } from "./serve.ts";
 import { openStore } from "./store.ts";
 import { TokenStore } from "./token-store.ts";
+import { Watch } from "./watch.ts";
+import { WatchStore } from "./watch-store.ts";
 
 const graceMs = 4000;
 
@@ -19,7 +22,7 @@ const flags = parseFlags(process.argv.slice(2));
 if (typeof flags === "string") stop(2, flags);
 else start(flags);
 
-function start({ run, state, host, port }: AdminFlags): void {
+function start({ run, state, host, port, collector }: AdminFlags): void {
   if (statSync(run, { throwIfNoEntry: false })?.isDirectory() !== true) {
     return stop(1, `the folder ${run} does not exist: give the folder of sockets with --run DIR`);
   }
@@ -28,21 +31,26 @@ function start({ run, state, host, port }: AdminFlags): void {
   const db = open(join(state, "admin.sqlite"));
   const tokens = new TokenStore(db);
   const link = new HostLink(join(run, "admin", "host.sock"));
+  const otlp = collector === null ? null : new OtlpSender(collector);
+  const watch = new Watch(link, new WatchStore(db), otlp && ((spans) => otlp.add(spans)));
   const app = makeApp({
     rows,
-    context: { host: link, tokens, idempotency: new Idempotency(new AnswerStore(db)) },
+    context: { host: link, tokens, idempotency: new Idempotency(new AnswerStore(db)), watch, otlp },
     log: print,
     now: Date.now,
   });
   const server = makeServer(app);
   server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   server.listen(port, host, () => {
+    if (otlp !== null) watch.start();
     serveHealth(healthSocket(run), tokens).then(
       () => print({ event: "listening", host, port }),
       (error: Error) => stop(1, error.message),
     );
   });
   const end = (): void => {
+    watch.stop();
+    otlp?.stop();
     server.close(() => process.exit(0));
     server.closeIdleConnections();
     setTimeout(() => process.exit(0), graceMs).unref();

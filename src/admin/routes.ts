@@ -7,6 +7,7 @@ import { deploymentRows } from "./routes/deployments.ts";
 import { documentRows } from "./routes/document.ts";
 import { freezeRows } from "./routes/freeze.ts";
 import { healthRows } from "./routes/health.ts";
+import { metricsRows } from "./routes/metrics.ts";
 import { releaseRows } from "./routes/releases.ts";
 import { statusRows } from "./routes/status.ts";
 import { tokenRows } from "./routes/tokens.ts";
@@ -18,6 +19,7 @@ export const rows: readonly Row[] = [
   ...healthRows,
   ...documentRows(() => rows, apiVersion),
   ...statusRows,
+  ...metricsRows,
   ...deploymentRows,
   ...deployRows,
   ...releaseRows,

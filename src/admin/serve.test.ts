@@ -14,15 +14,20 @@ import { rows } from "./routes.ts";
 import { makeServer } from "./serve.ts";
 import { openStore } from "./store.ts";
 import { TokenStore } from "./token-store.ts";
+import { Watch } from "./watch.ts";
+import { WatchStore } from "./watch-store.ts";
 
 const folder = mkdtempSync("/tmp/ambit-serve-");
 const db = openStore(join(folder, "admin.sqlite"));
 const tokens = new TokenStore(db);
 const token = tokens.make("amy", "operator", 1, Date.now())?.token ?? "";
+const link = new HostLink(join(folder, "no.sock"));
 const context = {
-  host: new HostLink(join(folder, "no.sock")),
+  host: link,
   tokens,
   idempotency: new Idempotency(new AnswerStore(db)),
+  watch: new Watch(link, new WatchStore(db), null),
+  otlp: null,
 };
 const logged: object[] = [];
 const app = makeApp({ rows, context, log: (line) => logged.push(line), now: Date.now });

@@ -29,6 +29,8 @@ export interface HostProcessOptions {
   readonly admin?: string;
   /** Addresses and networks, with commas in between. */
   readonly trustedProxies?: string | undefined;
+  /** Collector that traces are posted to. */
+  readonly otlp?: string | undefined;
   /** How long turns that walk may take to end when it is told to, milliseconds; left out, they have no time. */
   readonly drainMs?: number;
 }
@@ -41,6 +43,7 @@ export async function startHost(options: HostProcessOptions, log: (line: string)
     ...["--listen", options.listen, "--admin", admin, "--drain", String(drainMs)],
     ...(options.state === undefined ? [] : ["--state", options.state]),
     ...(options.trustedProxies === undefined ? [] : ["--trusted-proxies", options.trustedProxies]),
+    ...(options.otlp === undefined ? [] : ["--otlp", options.otlp]),
   ];
   const child = spawnTied("src/host/supervisor/main.ts", args, process.env, "pipe");
   let last = "";

@@ -9,14 +9,21 @@ import { readDrain } from "./proposal.ts";
 const restartMs = 500;
 
 const usage =
-  "up [--listen HOST:PORT] [--admin HOST:PORT] [--trusted-proxies CIDR,...] [--state DIR] [--drain SECONDS]";
+  "up [--listen HOST:PORT] [--admin HOST:PORT] [--trusted-proxies CIDR,...] [--otlp URL] [--state DIR] [--drain SECONDS]";
 
 export async function runUp(args: string[]): Promise<number> {
-  const flags = { listen: "text", admin: "text", "trusted-proxies": "text", drain: "text" } as const;
+  const flags = { listen: "text", admin: "text", "trusted-proxies": "text", otlp: "text", drain: "text" } as const;
   const line = readLine(args, usage, flags, [0, 0]);
   const [listen, admin] = [line.text("listen") ?? "127.0.0.1:7400", line.text("admin") ?? "127.0.0.1:7401"];
   const drain = { drainMs: maxDrainMs, ...readDrain(line, usage) };
-  const options = { state: line.text("state"), listen, admin, trustedProxies: line.text("trusted-proxies"), ...drain };
+  const options = {
+    state: line.text("state"),
+    listen,
+    admin,
+    trustedProxies: line.text("trusted-proxies"),
+    otlp: line.text("otlp"),
+    ...drain,
+  };
   const print = (text: string) => void process.stderr.write(text);
   let host = await startHost(options, print);
   const told = Promise.withResolvers<"told">();

@@ -20,7 +20,6 @@ export const names = {
   callId: "gen_ai.tool.call.id",
   errorType: "error.type",
   service: "service.name",
-  serviceVersion: "service.version",
   /** Ours. */
   turn: "ambit.turn",
   step: "ambit.step",

@@ -8,9 +8,9 @@ const kinds = { internal: 1, client: 3 } as const;
 const statusError = 2;
 
 /** The body of `POST /v1/traces`. */
-export function otlpRequest(spans: readonly Span[], version: string): object {
-  const resource = { attributes: attributesOf({ [names.service]: "ambit", [names.serviceVersion]: version }) };
-  const scopeSpans = [{ scope: { name: scopeName, version }, spans: spans.map(spanOf), schemaUrl }];
+export function otlpRequest(spans: readonly Span[]): object {
+  const resource = { attributes: attributesOf({ [names.service]: "ambit" }) };
+  const scopeSpans = [{ scope: { name: scopeName }, spans: spans.map(spanOf), schemaUrl }];
   return { resourceSpans: [{ resource, scopeSpans, schemaUrl }] };
 }
 

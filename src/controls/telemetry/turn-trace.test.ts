@@ -70,7 +70,7 @@ test("the same entries give the same trace, those of another deployment another"
 });
 
 test("nothing of who spoke is in a trace", () => {
-  const text = JSON.stringify(otlpRequest(trace(...whole), "0.1.0"));
+  const text = JSON.stringify(otlpRequest(trace(...whole)));
   for (const word of ["amy", "olga", "api:", "textHash"]) assert.ok(!text.includes(word), word);
 });
 
@@ -160,7 +160,7 @@ for (const [value, taken] of traceparents) {
 
 test("OTLP in JSON: ids in hex, nanoseconds as text, the error as a status and a type", () => {
   const spans = trace(opened, entry("turn_closed", 5, { state: "failed", why: "model_failed" }));
-  const sent = otlpRequest(spans, "0.1.0") as {
+  const sent = otlpRequest(spans) as {
     resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[];
   };
   const [span] = sent.resourceSpans[0]?.scopeSpans[0]?.spans ?? [];

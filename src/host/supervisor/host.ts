@@ -37,10 +37,10 @@ export interface Opened {
   /** Shared libraries of workerd. */
   readonly libraries: readonly string[];
   readonly listen: Listen;
-  /** Where the admin process listens. */
   readonly admin: Listen;
-  /** As `--trusted-proxies` of the front takes it. */
+  /** As `--trusted-proxies` of the front and `--otlp` of admin take them. */
   readonly trustedProxies?: string | undefined;
+  readonly otlp?: string | undefined;
   readonly log: Log;
 }
 
@@ -108,7 +108,7 @@ export class Host {
       log,
     );
     this.#front = new Part(frontPart(places, ids, programs, opened), log);
-    this.#admin = new Part(adminPart(places, ids, programs, admin), log);
+    this.#admin = new Part(adminPart(places, ids, programs, admin, opened.otlp), log);
     if (!ids.own)
       onWeaker(
         `not started as root: broker, front, admin and all gates share user id ${ids.base}, so one that breaks out reaches all`,

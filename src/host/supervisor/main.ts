@@ -10,13 +10,14 @@ import { runHost } from "./run.ts";
 import { StartRefused } from "./start-refused.ts";
 
 const usage =
-  "usage: main.ts --listen HOST:PORT --admin HOST:PORT [--state DIR] [--trusted-proxies CIDR,...] [--drain MS]";
+  "usage: main.ts --listen HOST:PORT --admin HOST:PORT [--state DIR] [--trusted-proxies CIDR,...] [--otlp URL] [--drain MS]";
 
 interface Flags {
   readonly listen: string;
   readonly admin: string;
   readonly state: string | undefined;
   readonly trustedProxies: string | undefined;
+  readonly otlp: string | undefined;
   readonly drainMs: number;
 }
 
@@ -27,6 +28,7 @@ function readFlags(): Flags {
       admin: { type: "string" },
       state: { type: "string" },
       "trusted-proxies": { type: "string" },
+      otlp: { type: "string" },
       drain: { type: "string" },
     } as const;
     const { values } = parseArgs({ options, strict: true, allowPositionals: false });
@@ -37,8 +39,8 @@ function readFlags(): Flags {
     if (typeof parsed === "string") throw new StartRefused(parsed);
     if (!/^[0-9]{1,5}$/.test(drain) || Number(drain) > maxDrainMs)
       throw new StartRefused(`--drain ${drain} is not 0 to ${maxDrainMs} milliseconds; ${usage}`);
-    const { listen, admin, state } = values;
-    return { listen, admin, state, trustedProxies, drainMs: Number(drain) };
+    const { listen, admin, state, otlp } = values;
+    return { listen, admin, state, trustedProxies, otlp, drainMs: Number(drain) };
   } catch (error) {
     throw new StartRefused(error instanceof StartRefused ? error.message : `${(error as Error).message}; ${usage}`);
   }
@@ -46,10 +48,10 @@ function readFlags(): Flags {
 
 const lines = openLineWriter(1);
 try {
-  const { listen, admin, state, trustedProxies, drainMs } = readFlags();
+  const { listen, admin, state, trustedProxies, otlp, drainMs } = readFlags();
   const log = openLog(lines.write);
   const addresses = { listen: parseListen(listen), admin: parseListen(admin, "--admin") };
-  await runHost({ state, ...addresses, trustedProxies, bring: bringPrograms, log, drainMs });
+  await runHost({ state, ...addresses, trustedProxies, otlp, bring: bringPrograms, log, drainMs });
 } catch (error) {
   process.stderr.write(
     error instanceof StartRefused ? `supervisor: ${error.message}\n` : `${String((error as Error).stack)}\n`,

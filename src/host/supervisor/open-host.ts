@@ -29,6 +29,8 @@ export interface HostOptions {
   readonly admin: Listen;
   /** As `--trusted-proxies` of the front takes it. */
   readonly trustedProxies?: string | undefined;
+  /** Collector that admin posts traces to. */
+  readonly otlp?: string | undefined;
   /** Brings the programs to a folder; see `bringPrograms`. */
   readonly bring: (folder: string) => Promise<Programs>;
   readonly log: Log;
@@ -104,9 +106,9 @@ export async function openHost(options: HostOptions): Promise<Host> {
     for (const { release } of registry.list()) if (release) await cedar.prepare(release).catch(() => undefined);
     const libraries = findLibraries(programs.workerd);
     requireSandbox(ids.own ? ids.front : null, programs.workerd, libraries);
-    const { listen, admin, trustedProxies, log } = options;
+    const { listen, admin, trustedProxies, otlp, log } = options;
     log.keepIn(openLogFile(places.logs));
-    const addresses = { listen, admin, trustedProxies };
+    const addresses = { listen, admin, trustedProxies, otlp };
     return new Host({ places, ids, registry, groups, programs, cedar, libraries, ...addresses, log });
   } catch (error) {
     removeRunFolder(places);

@@ -78,7 +78,13 @@ export function frontPart(
 }
 
 /** The admin process: it may be gone for an hour, nothing waits for it. */
-export function adminPart(places: Places, ids: HostIds, programs: Programs, listen: Listen): PartSpec {
+export function adminPart(
+  places: Places,
+  ids: HostIds,
+  programs: Programs,
+  listen: Listen,
+  otlp: string | undefined,
+): PartSpec {
   return plainPart(ids, {
     name: "admin",
     uid: ids.admin,
@@ -87,6 +93,7 @@ export function adminPart(places: Places, ids: HostIds, programs: Programs, list
     argv: [
       ...[programs.node, programs.admin, "--run", places.run],
       ...["--state", places.admin.state, "--listen", listen.text],
+      ...(otlp === undefined ? [] : ["--otlp", otlp]),
     ],
     socketPath: places.admin.health,
   });
