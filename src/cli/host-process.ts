@@ -8,6 +8,9 @@ import { endChild, spawnTied } from "./child.ts";
 import { findFreeAddress } from "./free-port.ts";
 
 const startLimitMs = 90_000;
+/** The same while the state is copied and upgraded, which the supervisor says. */
+const upgradeLimitMs = 3_600_000;
+const upgradeBegun = '"event":"state_upgrade_begun"';
 /** What the end of a host may take beside its drain: requests under way, calls that are out. */
 const stopGraceMs = 45_000;
 
@@ -53,11 +56,16 @@ export async function startHost(options: HostProcessOptions, log: (line: string)
     last = (last + chunk.toString("utf8")).slice(-2000);
     if (isReady) log(chunk.toString("utf8"));
   };
-  child.stdout?.on("data", (chunk: Buffer) => log(chunk.toString("utf8")));
+  let limitMs = startLimitMs;
+  child.stdout?.on("data", (chunk: Buffer) => {
+    const text = chunk.toString("utf8");
+    if (!isReady && text.includes(upgradeBegun)) limitMs = upgradeLimitMs;
+    log(text);
+  });
   child.stderr?.on("data", keep);
   const ended = { code: undefined as number | null | undefined };
   child.once("exit", (code) => (ended.code = code));
-  const until = Date.now() + startLimitMs;
+  const began = Date.now();
   for (;;) {
     if (ended.code !== undefined) {
       const why = (last.trim().split("\n").at(-1) ?? "").replace(/^supervisor: /, "");
@@ -70,11 +78,9 @@ export async function startHost(options: HostProcessOptions, log: (line: string)
       if (last !== "") log(last);
       return { child, url, admin: adminUrl, weaker, observing, stop: () => endChild(child, drainMs + stopGraceMs) };
     }
-    if (Date.now() > until) {
+    if (Date.now() - began > limitMs) {
       await endChild(child, stopGraceMs);
-      throw new CommandError(
-        `Ambit did not start within ${startLimitMs / 1000} s: ${last.trim().split("\n").at(-1) ?? ""}`,
-      );
+      throw new CommandError(`Ambit did not start within ${limitMs / 1000} s: ${last.trim().split("\n").at(-1) ?? ""}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

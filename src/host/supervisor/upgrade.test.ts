@@ -85,6 +85,7 @@ test("older state is copied whole before it is changed, and only its owner gets 
   assert.ok(backup && more.length === 0);
   assert.match(backup.name, /^20[0-9-]+T[0-9-]+Z-v1$/);
   assert.deepEqual(lines, [
+    { event: "state_upgrade_begun", state, from: 1, to: 4 },
     { event: "state_backed_up", backup: backup.path, version: 1 },
     { event: "state_upgraded", from: 1, to: 4, backup: backup.path },
   ]);

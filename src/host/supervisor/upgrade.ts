@@ -20,6 +20,9 @@ export interface Upgrade {
   readonly quiet: () => Promise<void>;
 }
 
+/** Whoever waits for the start gives it more time from here on: a large state takes long to copy. */
+const upgradeBegun = "state_upgrade_begun";
+
 /** The state must be of this version or older, and not one that a newer Ambit has begun to upgrade. */
 function requireKnown({ state, steps, ambit }: Upgrade, found: FoundState): void {
   const known = versionAfter(steps);
@@ -64,6 +67,7 @@ export async function upgradeState(upgrade: Upgrade): Promise<void> {
   requireKnown(upgrade, found);
   const known = versionAfter(steps);
   if (found.version === known) return;
+  log.event(upgradeBegun, { state, from: found.version, to: known });
   await upgrade.quiet();
   const backup = findOrMakeBackup(upgrade, found);
   inOneCommit(db, () => {
