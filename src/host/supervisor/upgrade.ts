@@ -31,11 +31,11 @@ function requireKnown({ state, steps, ambit }: Upgrade, found: FoundState): void
   const backup = listBackups(state).findLast((one) => one.version <= known);
   const back =
     backup === undefined
-      ? `there is no backup of version ${known} or before in ${join(state, "backups")}`
-      : `or go back to the backup ${backup.path} (docs/upgrades.md)`;
+      ? ` (there is no backup of version ${known} or before in ${join(state, "backups")})`
+      : `, or go back to the backup ${backup.path} (docs/upgrades.md)`;
   throw new StartRefused(
     `the state in ${state} has version ${version}, written by Ambit ${found.writtenBy ?? "of unknown version"}; this Ambit ` +
-      `${ambit} knows version ${known} and leaves it as it is: start the newer one, ${back}`,
+      `${ambit} knows version ${known} and leaves it as it is: start the newer one${back}`,
   );
 }
 
