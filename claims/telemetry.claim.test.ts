@@ -109,6 +109,31 @@ test("works at all: a turn with a call and a turn with one that waited are a tra
   for (const word of ["words", "amy", "ed@acme"]) assert.ok(!text.includes(word), word);
 });
 
+test("the trace of a client is a link of ours and never its parent, and what is no trace is left out", async () => {
+  const { url, token } = small.stage;
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const send = async (text: string, traceparent: string): Promise<void> => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      prefer: "wait=20",
+      traceparent,
+    };
+    const body = JSON.stringify({ user: "amy", text });
+    const answer = await fetch(`${url}/d/watched/v1/messages`, { method: "POST", headers, body });
+    assert.equal(answer.status, 200, await answer.text());
+  };
+  const already = closed().length;
+  await send("hello", `00-${traceId}-00f067aa0ba902b7-01`);
+  await until(() => closed().length === already + 1);
+  await send("hello again", `00-${traceId}-00f067aa0ba902b7-01, and more`);
+  await until(() => closed().length === already + 2);
+  const [linked, bare] = closed().slice(already);
+  assert.deepEqual(linked?.links, [{ traceId, spanId: "00f067aa0ba902b7" }]);
+  assert.deepEqual([linked?.parentSpanId, bare?.links], [undefined, undefined]);
+  assert.ok(closed().every((one) => one.traceId !== traceId));
+});
+
 test("metrics say what is, take a token, and name no user and no tool", async () => {
   assert.equal((await read("/metrics", null)).status, 401);
   const got = await read("/metrics");
@@ -117,7 +142,7 @@ test("metrics say what is, take a token, and name no user and no tool", async ()
   for (const line of [
     'ambit_part_up{part="front"} 1',
     'ambit_deployments{state="ready"} 1',
-    'ambit_turns_closed_total{deployment="watched",end="done"} 2',
+    'ambit_turns_closed_total{deployment="watched",end="done"} 4',
     'ambit_calls_total{deployment="watched",outcome="done"} 2',
     'ambit_held_calls{deployment="watched"} 0',
     'ambit_otlp_spans_dropped_total{reason="refused"} 0',

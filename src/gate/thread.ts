@@ -46,7 +46,7 @@ export interface Submission {
   readonly text: string;
   readonly idempotency: string | null;
   /** Where it was said, as the channel tells; for the audit. */
-  readonly place: { readonly room?: string; readonly workspace?: string; readonly signedBy?: string };
+  readonly place: Readonly<Partial<Record<"room" | "workspace" | "signedBy" | "traceparent", string>>>;
 }
 
 export class Thread extends DurableObject<Env> {

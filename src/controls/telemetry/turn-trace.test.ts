@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { ChainEntry } from "../audit/entry.ts";
 import { names } from "./names.ts";
 import { otlpRequest } from "./otlp.ts";
-import { maxOpenTurns, maxSpans, parseTraceparent, traceEntry, type OpenTurns, type Span } from "./turn-trace.ts";
+import { maxOpenTurns, maxSpans, traceEntry, type OpenTurns, type Span } from "./turn-trace.ts";
+import { parseTraceparent } from "./traceparent.ts";
 
 const began = Date.parse("2026-05-03T10:00:00.000Z");
 let seq = 0;

@@ -5,14 +5,10 @@
 import { sha256Hex } from "../audit/digest.ts";
 import type { ChainEntry } from "../audit/entry.ts";
 import { names, operations, reviewSpan } from "./names.ts";
+import { parseTraceparent, type Link } from "./traceparent.ts";
 import { asCount, asModel, asTime, asWord } from "./words.ts";
 
 export type Attributes = Readonly<Record<string, string | number>>;
-
-export interface Link {
-  readonly traceId: string;
-  readonly spanId: string;
-}
 
 export interface Span {
   /** 32, 16 and 16 hex digits; the root has no parent. */
@@ -241,12 +237,4 @@ function placeOf(traceId: string, place: string): { traceId: string; spanId: str
 function addSpan(open: OpenTurn, span: Span): void {
   if (open.spans.length < maxSpans) open.spans.push(span);
   else open.cut++;
-}
-
-/** W3C Trace Context, version 00. What a client says is a link and never a parent: it cannot put its spans into our trace. */
-export function parseTraceparent(value: unknown): Link | undefined {
-  const [, traceId, spanId] =
-    (typeof value === "string" && /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(value)) || [];
-  if (traceId === undefined || spanId === undefined || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
-  return { traceId, spanId };
 }

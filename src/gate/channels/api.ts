@@ -42,7 +42,8 @@ async function answerMessage(
   env: Env,
 ): Promise<Response> {
   const waitMs = preferredWait(request.headers.get("prefer"));
-  const taken = await takeMessage({ channel, message, idempotency, waitMs }, env);
+  const traceparent = request.headers.get("traceparent");
+  const taken = await takeMessage({ channel, message, idempotency, waitMs, traceparent }, env);
   if ("refusal" in taken) return unheardResponse(taken);
   const { thread, turn, answer, headers } = taken;
   if (answer && answer.state !== "queued" && answer.state !== "running")

@@ -7,6 +7,7 @@ import type { Refusal } from "../../boundary.ts";
 import { decideMessage, decideSender, replyTo, type ChannelLists } from "../../controls/access/allowlist.ts";
 import { sha256Hex } from "../../controls/audit/digest.ts";
 import type { Manifest } from "../../controls/manifest/schema.ts";
+import { parseTraceparent } from "../../controls/telemetry/traceparent.ts";
 import type { messageRequest, TurnAnswer } from "../../controls/wire/gate.ts";
 import { openLedger, openRelease, openThread, type Env } from "../env.ts";
 import type { Told } from "../tail.ts";
@@ -25,6 +26,8 @@ export interface Heard {
   readonly idempotency: string | null;
   /** How long the answer itself is waited for, milliseconds. */
   readonly waitMs: number;
+  /** The caller's trace, as it was sent. */
+  readonly traceparent?: string | null;
   /** How it came in, where it was signed: the key of a retry then stands for one body alone, in whatever conversation. */
   readonly signed?: Signed;
 }
@@ -75,7 +78,7 @@ const tooManyConversations: Refusal = {
 
 /** Takes a message in. */
 export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unheard> {
-  const { channel, message, idempotency, waitMs, signed } = heard;
+  const { channel, message, idempotency, waitMs, signed, traceparent = null } = heard;
   const refusal = decideAccess(channel, env, (lists, groups) => decideMessage(message, lists, channel, groups));
   if (refusal) return refuseMessage(refusal, heard, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
@@ -92,6 +95,7 @@ export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unhea
     ...(room === undefined ? {} : { room }),
     ...(workspace === undefined ? {} : { workspace }),
     ...(signed === undefined ? {} : { signedBy: signed.by }),
+    ...(traceparent === null || parseTraceparent(traceparent) === undefined ? {} : { traceparent }),
   };
   const taken = await lookAt({ key, user: message.user, waitMs }, env, async (conversation) => {
     const submitted = await conversation.submit({ ...asked, key, text, place });
