@@ -64,7 +64,8 @@ export function makeApp({ rows, context, log, now }: AppOptions): Hono {
       log({ event: "broken", request: id, why: error instanceof Error ? (error.stack ?? "") : String(error) });
       outcome = { status: 500, code: "broken", detail: `this is a bug in Ambit: its log says where (${id})` };
     }
-    const response = outcome instanceof Response ? outcome : send("code" in outcome ? problemReply(outcome) : outcome);
+    const whole = outcome instanceof Response ? outcome : send("code" in outcome ? problemReply(outcome) : outcome);
+    const response = request.method === "HEAD" ? withoutBody(whole) : whole;
     for (const [name, value] of Object.entries(safe))
       if (!response.headers.has(name)) response.headers.set(name, value);
     response.headers.set("x-request-id", id);
@@ -111,7 +112,8 @@ async function run(
   if ("code" in body) return body;
   const ready = row.prepare({ params, query: query.values, body: body.value });
   if (typeof ready !== "function") return ready;
-  const asked = { actor, ifMatch: request.headers.get("if-match"), signal: request.signal };
+  const { headers, signal } = request;
+  const asked = { actor, ifMatch: headers.get("if-match"), lastEventId: headers.get("last-event-id"), signal };
   const act = async () => replyOf(row, request, await ready(context, asked));
   const key = row.method === "GET" ? null : readKey(request.headers.get("idempotency-key"));
   if (key === null) return act();
@@ -183,6 +185,12 @@ function withHeaders(outcome: Refused | Reply | Response, more: Record<string, s
   if (!(outcome instanceof Response)) return { ...outcome, headers: { ...more, ...outcome.headers } };
   for (const [name, value] of Object.entries(more)) outcome.headers.set(name, value);
   return outcome;
+}
+
+/** A stream would go on for nobody. */
+function withoutBody(response: Response): Response {
+  void response.body?.cancel();
+  return new Response(null, response);
 }
 
 function send({ status, headers, body }: Reply): Response {

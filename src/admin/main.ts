@@ -4,14 +4,18 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AnswerStore } from "./answer-store.ts";
 import { makeApp } from "./app.ts";
+import { EventPuller } from "./event-puller.ts";
+import { openEvents } from "./event-store.ts";
 import { parseFlags, type AdminFlags } from "./flags.ts";
 import { healthSocket, serveHealth } from "./health.ts";
 import { HostLink } from "./host-link.ts";
 import { Idempotency } from "./idempotency.ts";
 import { OtlpSender } from "./otlp.ts";
+import { Inbox } from "./inbox.ts";
 import { rows } from "./routes.ts";
 import { makeServer } from "./serve.ts";
 import { openStore } from "./store.ts";
+import { Streams } from "./streams.ts";
 import { TokenStore } from "./token-store.ts";
 import { Watch } from "./watch.ts";
 import { WatchStore } from "./watch-store.ts";
@@ -33,9 +37,11 @@ function start({ run, state, host, port, collector }: AdminFlags): void {
   const link = new HostLink(join(run, "admin", "host.sock"));
   const otlp = collector === null ? null : new OtlpSender(collector);
   const watch = new Watch(link, new WatchStore(db), otlp && ((spans) => otlp.add(spans)));
+  const index = openIndex(join(state, "events.sqlite"), link, tokens);
+  const keys = new Idempotency(new AnswerStore(db));
   const app = makeApp({
     rows,
-    context: { host: link, tokens, idempotency: new Idempotency(new AnswerStore(db)), watch, otlp },
+    context: { host: link, tokens, idempotency: keys, watch, otlp, ...index },
     log: print,
     now: Date.now,
   });
@@ -43,6 +49,7 @@ function start({ run, state, host, port, collector }: AdminFlags): void {
   server.once("error", (error: NodeJS.ErrnoException) => stop(1, listenProblem(error, host, port)));
   server.listen(port, host, () => {
     if (otlp !== null) watch.start();
+    index.puller.start();
     serveHealth(healthSocket(run), tokens).then(
       () => print({ event: "listening", host, port }),
       (error: Error) => stop(1, error.message),
@@ -51,11 +58,20 @@ function start({ run, state, host, port, collector }: AdminFlags): void {
   const end = (): void => {
     watch.stop();
     otlp?.stop();
+    index.puller.stop();
+    index.streams.close();
     server.close(() => process.exit(0));
     server.closeIdleConnections();
     setTimeout(() => process.exit(0), graceMs).unref();
   };
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, end);
+}
+
+/** Never a reason not to serve: what is in there can be read again. */
+function openIndex(path: string, link: HostLink, tokens: TokenStore) {
+  const events = openEvents(path);
+  const puller = new EventPuller(link, events, print);
+  return { events, puller, inbox: new Inbox(link, puller), streams: new Streams(tokens) };
 }
 
 function open(path: string): ReturnType<typeof openStore> {

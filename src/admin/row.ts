@@ -20,6 +20,8 @@ export interface Asked<P, Q, B> {
   readonly actor: Actor;
   /** `If-Match` as it was sent, or null. */
   readonly ifMatch: string | null;
+  /** `Last-Event-ID` as it was sent, or null. */
+  readonly lastEventId: string | null;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
 }
@@ -82,7 +84,7 @@ export interface Raw {
 
 type Run = (
   context: Context,
-  asked: Pick<Asked<never, never, never>, "actor" | "ifMatch" | "signal">,
+  asked: Pick<Asked<never, never, never>, "actor" | "ifMatch" | "lastEventId" | "signal">,
 ) => Promise<Handled<unknown>>;
 
 /** A row of the table: what is known of the route, and `prepare`, which parses or says what is wrong. */

@@ -7,12 +7,16 @@ import { after, before, test } from "node:test";
 import { Hono } from "hono";
 import { AnswerStore } from "./answer-store.ts";
 import { makeApp } from "./app.ts";
+import { EventPuller } from "./event-puller.ts";
+import { openEvents } from "./event-store.ts";
 import { sendRaw, statusesOf } from "./fixtures/raw.ts";
 import { HostLink } from "./host-link.ts";
 import { Idempotency } from "./idempotency.ts";
+import { Inbox } from "./inbox.ts";
 import { rows } from "./routes.ts";
 import { makeServer } from "./serve.ts";
 import { openStore } from "./store.ts";
+import { Streams } from "./streams.ts";
 import { TokenStore } from "./token-store.ts";
 import { Watch } from "./watch.ts";
 import { WatchStore } from "./watch-store.ts";
@@ -22,12 +26,12 @@ const db = openStore(join(folder, "admin.sqlite"));
 const tokens = new TokenStore(db);
 const token = tokens.make("amy", "operator", 1, Date.now())?.token ?? "";
 const link = new HostLink(join(folder, "no.sock"));
+const events = openEvents(join(folder, "events.sqlite"));
+const puller = new EventPuller(link, events, () => undefined);
 const context = {
-  host: link,
-  tokens,
-  idempotency: new Idempotency(new AnswerStore(db)),
-  watch: new Watch(link, new WatchStore(db), null),
-  otlp: null,
+  ...{ host: link, tokens, idempotency: new Idempotency(new AnswerStore(db)), events, puller },
+  ...{ inbox: new Inbox(link, puller), streams: new Streams(tokens) },
+  ...{ watch: new Watch(link, new WatchStore(db), null), otlp: null },
 };
 const logged: object[] = [];
 const app = makeApp({ rows, context, log: (line) => logged.push(line), now: Date.now });

@@ -67,6 +67,12 @@ export class TokenStore {
     return this.#remove.run(id).changes === 1;
   }
 
+  /** Whether a token, by its public part, still lets its person in. */
+  isLive(id: string, now: number): boolean {
+    const row = this.#one.get(id);
+    return row !== undefined && rowSchema.parse(row).expires > now;
+  }
+
   /** Whose token this is; undefined when it is nobody's any more. */
   find(token: string, now: number): Person | undefined {
     const id = token.split("_")[2] ?? "";

@@ -35,11 +35,32 @@ export const chainPage = z.strictObject({
 export type ChainPage = z.infer<typeof chainPage>;
 
 /**
- * Front and broker: `GET /chains`: how many entries the chain of each deployment has; the broker adds its public key, and the names of chains that it signs no
- * further, because they do not follow from what it signed.
+ * Front and broker: `GET /chains`: how many entries the chain of each deployment has; the broker adds its public key, how far it signed each gate's chain, and
+ * the names of chains that it signs no further, because they do not follow from what it signed.
  */
 export const chainLengths = z.strictObject({ lengths: z.record(z.string(), z.int().min(0)) });
-export const brokerChains = chainLengths.extend({ key: z.string(), disputed: z.array(z.string()) });
+export const brokerChains = chainLengths.extend({
+  key: z.string(),
+  gates: z.record(z.string(), z.int().min(0)),
+  disputed: z.array(z.string()),
+});
+
+const length = z.int().min(0).nullable();
+/**
+ * Supervisor, `GET /v1/audit`: how many entries each chain has, also of deployments that are gone, without asking a gate: of
+ * a gate's chain, how far the broker signed it. Null: its writer does not answer now. Whoever follows the chains asks this
+ * again and again, and asks for pages of what has grown.
+ */
+export const hostChains = z.strictObject({
+  deployments: z.array(
+    z.strictObject({
+      name: z.string(),
+      isThere: z.boolean(),
+      lengths: z.strictObject({ admin: length, broker: length, front: length, gate: length }),
+    }),
+  ),
+});
+export type HostChains = z.infer<typeof hostChains>;
 
 /** One standing for each of the four chains of a deployment. */
 export const standings = z.strictObject({ admin: standing, broker: standing, front: standing, gate: standing });

@@ -15,7 +15,7 @@ import { authorityDiff, maxDrainMs, proposalView } from "./releases.ts";
  * - deployRequest, and difference, history, rollback, proposals and removal: see wire/releases.ts
  * - `PUT  /v1/deployments/<name>/secrets/<secret>` body: the raw value, at most 8 KiB -> 204
  * - `ANY  /v1/deployments/<name>/gate/<path>` passed to the gate's `in.sock` as `/<path>` with its control token
- * - `GET  /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
+ * - `GET  /v1/audit`, `GET /v1/deployments/<name>/audit`, `.../audit/<writer>?after=N`, `POST .../audit/seal`: see wire/audit.ts
  * - `POST /v1/deployments/<name>/freeze` freezeRequest, `/thaw` thawRequest -> freezeAnswer (wire/freeze.ts)
  * - `POST /v1/stop` stopRequest, or no body -> 202, then everything stops
  */

@@ -33,6 +33,7 @@ export async function answerChains(chains: Chains, request: IncomingMessage, url
     return jsonAnswer(200, {
       lengths: chains.chain.lengths(),
       key: chains.signer.key,
+      gates: chains.signer.gates(),
       disputed: chains.signer.disputed(),
     });
   if (!namePattern.test(name)) return null;

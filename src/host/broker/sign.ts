@@ -21,6 +21,7 @@ export class Signer {
   /** Public key, base64 of the raw 32 bytes. */
   readonly key: string;
   readonly #find: StatementSync;
+  readonly #all: StatementSync;
   readonly #store: StatementSync;
   readonly #end: StatementSync;
   /** How often in a row a chain did not follow from what was signed. */
@@ -33,6 +34,7 @@ export class Signer {
       "base64",
     );
     this.#find = database.prepare("SELECT sequence, head FROM signed_heads WHERE chain = ?");
+    this.#all = database.prepare("SELECT chain, sequence FROM signed_heads");
     this.#end = database.prepare("DELETE FROM signed_heads WHERE chain = ?");
     this.#store = database.prepare(
       "INSERT INTO signed_heads (chain, sequence, head) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, head = excluded.head",
@@ -67,6 +69,14 @@ export class Signer {
       isSigned: true,
       answer: { sequence, head, signature: this.#signText(headText(chain, request)), key: this.key },
     };
+  }
+
+  /** How far each gate's chain is signed, by deployment. */
+  gates(): Record<string, number> {
+    const ending = chainId("", "gate");
+    const rows = this.#all.all().map((row) => ({ chain: String(row["chain"]), sequence: Number(row["sequence"]) }));
+    const gates = rows.filter(({ chain }) => chain.endsWith(ending));
+    return Object.fromEntries(gates.map(({ chain, sequence }) => [chain.slice(0, -ending.length), sequence]));
   }
 
   /** Chains that do not follow from what was signed. Refused once is a writer that was killed before it kept a signature. */

@@ -2,13 +2,37 @@
 // front, the broker's key, and a seal for an export. The gate's own chain is read from the gate. Nothing here changes one.
 import { parseSafely } from "../../controls/wire/parse.ts";
 import type { IncomingMessage } from "node:http";
-import { sealRequest } from "../../controls/wire/audit.ts";
+import { sealRequest, type HostChains } from "../../controls/wire/audit.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { carried } from "./admin-chain.ts";
 import type { Host } from "./host.ts";
 import { makeProblem } from "./problem.ts";
 
 type Outcome = { readonly problem: Problem } | { readonly status: number; readonly value?: unknown };
+
+/** `GET /v1/audit`: what has grown, for whoever follows the chains; a part that is starting again keeps nobody waiting. */
+export async function getChains({ chains, audit, registry }: Host): Promise<Outcome> {
+  const [broker, front] = await Promise.all([
+    chains.broker().catch(() => undefined),
+    chains.lengths("front").catch(() => undefined),
+  ]);
+  const known = new Set(registry.names());
+  const admin = audit.lengths();
+  const lengthOf = (lengths: Readonly<Record<string, number>> | undefined, name: string): number | null =>
+    lengths === undefined ? null : (lengths[name] ?? 0);
+  // Every deployment that ever was has an entry of its deploy.
+  const deployments: HostChains["deployments"] = [...new Set([...known, ...Object.keys(admin)])].map((name) => ({
+    name,
+    isThere: known.has(name),
+    lengths: {
+      admin: admin[name] ?? 0,
+      broker: lengthOf(broker?.lengths, name),
+      front: lengthOf(front, name),
+      gate: lengthOf(broker?.gates, name),
+    },
+  }));
+  return { status: 200, value: { deployments } };
+}
 
 /** `GET /v1/deployments/<name>/audit`: asked before an export, so what is new is signed first. */
 export function getKey(

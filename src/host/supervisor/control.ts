@@ -10,7 +10,7 @@ import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import { noteRequest } from "../../controls/wire/admin.ts";
 import { noteAct, noteActor } from "./actor.ts";
 import { passToAdmin } from "./admin-tokens.ts";
-import { getKey, getPage, postSeal } from "./audit-control.ts";
+import { getChains, getKey, getPage, postSeal } from "./audit-control.ts";
 import { parseJson, readBody, type Outcome, type Route, type Row } from "./control-body.ts";
 import { passToGate } from "./gate-pass.ts";
 import type { Host } from "./host.ts";
@@ -109,6 +109,7 @@ function routes(onStop: (drainMs?: number) => void): Row[] {
   return [
     { method: "GET", path: /^\/v1\/status$/, route: getStatus },
     { method: "GET", path: /^\/v1\/measures$/, route: getMeasures },
+    { method: "GET", path: /^\/v1\/audit$/, route: getChains },
     { method: "GET", path: /^\/v1\/deployments$/, route: getDeployments },
     ...releaseRoutes,
     { method: "PUT", path: /^\/v1\/deployments\/([^/?]+)\/secrets\/([^/?]+)$/, route: putSecret },

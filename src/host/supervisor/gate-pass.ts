@@ -53,10 +53,13 @@ async function exchange(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(limitMs);
+  const { method = "GET" } = request;
+  // A question ends with whoever asked it, so that a gate that answers nothing holds no place for long; an act does not.
+  const gone = new AbortController();
+  if (method === "GET") response.once("close", () => gone.abort());
+  const signal = AbortSignal.any([AbortSignal.timeout(limitMs), gone.signal]);
   const body = Buffer.concat(await Array.fromAsync(bounded(request)));
   const headers = { ...keepHeaders(request.headers), host: gate.name, authorization: `Bearer ${gate.controlToken}` };
-  const { method = "GET" } = request;
   const act = actOf(method, target, body);
   // First the entry: what cannot be written down is not passed on.
   if (act !== null) audit.append(gate.name, act.event, act.detail, act.callId);

@@ -142,6 +142,12 @@ export class Registry {
     return this.#db.prepare("select * from deployments order by name").all().map(parseRow);
   }
 
+  /** Of all deployments, without reading their releases. */
+  names(): string[] {
+    const rows = this.#db.prepare("select name from deployments order by name").all();
+    return rows.map((row) => String(row["name"]));
+  }
+
   find(name: string): DeploymentRow | undefined {
     const row = this.#db.prepare("select * from deployments where name = ?").get(name);
     return row === undefined ? undefined : parseRow(row);
