@@ -15,8 +15,9 @@ import type { Refused } from "./problem.ts";
 const busyMs = 400;
 const calmMs = 2000;
 const askMs = 8000;
-/** A chain that could not be read is left alone for so long. */
-const restMs = 5000;
+/** A chain that could not be read is left alone for so long, each time twice as long up to the last. */
+const restMs = 250;
+const lastRestMs = 16_000;
 /** A gate's chain is looked at so often though the broker signed nothing new: it may be unable to have it signed, or cut. */
 const lookMs = 60_000;
 /** Deployments that are read at once, and pages of one chain before the next one's turn. */
@@ -32,7 +33,7 @@ export class EventPuller {
   readonly #log: (line: object) => void;
   readonly #listeners = new Set<Listener>();
   /** By chain: until when it rests and why; when it was looked at. */
-  readonly #resting = new Map<string, { readonly until: number; readonly why: string }>();
+  readonly #resting = new Map<string, { readonly until: number; readonly times: number; readonly why: string }>();
   readonly #looked = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -137,7 +138,9 @@ export class EventPuller {
     const asked = await this.#host.ask({ method: "GET", path, answer: chainPage, actor: null, timeoutMs: askMs });
     const key = `${name}/${writer}`;
     if ("code" in asked) {
-      this.#resting.set(key, { until: Date.now() + restMs, why: asked.detail });
+      const times = (this.#resting.get(key)?.times ?? -1) + 1;
+      const until = Date.now() + Math.min(lastRestMs, restMs * 2 ** times);
+      this.#resting.set(key, { until, times, why: asked.detail });
       return false;
     }
     this.#resting.delete(key);

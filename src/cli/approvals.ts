@@ -4,12 +4,18 @@ import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { visible } from "./authority.ts";
 import { askHost, gatePath } from "./host.ts";
+import { listAll, watch } from "./inbox.ts";
 
-const usage = "approvals ls NAME | show NAME CALL | approve NAME CALL | deny NAME CALL [--reason TEXT] [--by WHO]";
+const usage =
+  "approvals ls [NAME] [--watch] | show NAME CALL | approve NAME CALL | deny NAME CALL [--reason TEXT] [--by WHO]";
 
 export async function runApprovals(args: string[]): Promise<number> {
-  const line = readLine(args, usage, { reason: "text", by: "text", action: "text" }, [2, 3]);
+  const line = readLine(args, usage, { reason: "text", by: "text", action: "text", watch: "switch" }, [1, 3]);
   const [what, name, callId] = line.words;
+  if (line.has("watch") && (what !== "ls" || callId || line.has("json")))
+    throw new UsageError(`--watch is for approvals ls, in plain words. Usage: ./ambit ${usage}`);
+  if (what === "ls" && line.has("watch")) return watch(line, name);
+  if (what === "ls" && !name) return listAll(line);
   if (!name) throw new UsageError(`Usage: ./ambit ${usage}`);
   if (what === "ls" && !callId) return list(line, name);
   if (!callId) throw new UsageError(`Usage: ./ambit ${usage}`);
