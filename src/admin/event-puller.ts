@@ -61,7 +61,7 @@ export class EventPuller {
   }
 
   /** Tells of entries that came into the index, right after; the returned function ends that. */
-  listen(listener: Listener): () => void {
+  onEntries(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

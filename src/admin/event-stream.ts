@@ -35,7 +35,7 @@ export function eventPieces(
     }
     for (;;) {
       const text = read();
-      if (text !== "" || !(await wait.until((wake) => puller.listen(wake)))) return text;
+      if (text !== "" || !(await wait.until((wake) => puller.onEntries(wake)))) return text;
     }
   };
 }

@@ -94,7 +94,7 @@ export class Inbox {
       for (const [name, asked] of this.#held) if ("code" in asked) this.#dirty.add(name);
       void (this.#isWhole ? this.#read() : readAll());
     };
-    const unlisten = this.#puller.listen((deployment, entries) => {
+    const unlisten = this.#puller.onEntries((deployment, entries) => {
       if (entries.some(({ event }) => event === "deployed" || event === "removed")) return void readAll();
       if (!entries.some(({ event }) => telling.has(event))) return;
       this.#dirty.add(deployment);
