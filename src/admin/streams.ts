@@ -1,7 +1,7 @@
 // Controls `admin-access`, `rate-limits`: live streams (Server-Sent Events) to people. An attacker wants to hold all places, to
 // have this process keep what a slow reader does not take, or to go on reading with a token that was ended. So places are
 // few, by token and in all; a stream asks for its next piece only when the last one was taken, so nothing piles up; and the
-// token is looked at before each piece. Who takes nothing is cut by the server (serve.ts).
+// token is looked at before each piece. Who takes nothing is cut (stalled.ts).
 import type { Refused } from "./problem.ts";
 import type { TokenStore } from "./token-store.ts";
 
