@@ -1,15 +1,17 @@
 // What do front and gate add to a plain chat? The same scripted model is asked bare, through `@portkey-ai/gateway` (a proxy that
-// keeps nothing) and through Ambit, in turn in the same run: one chat at a time for what is added, then many at once for how
-// many a second. A turn of Ambit is on disk before it is answered and is decided, counted and chained; the bare fsync beside it
-// is the unit in which that is paid. The rival has an install script, which is not run and not needed: so it is no dependency of
-// this project, and comes by its own lock, bench/rivals, when this runs.
+// keeps nothing) and through Ambit's OpenAI face, in turn in the same run: one chat at a time for what is added, then many at
+// once for how many a second. A turn of Ambit is on disk before it is answered, is limited and chained; a request that starts no
+// turn shows what the way through front and gate costs alone, and the bare fsync beside it is the unit of the disk. The rival has
+// an install script, which is not run and not needed: so it is no dependency of this project, and comes by its own lock,
+// bench/rivals, when this runs.
 // Usage: node bench/gateway.ts [--rounds N] [--blocks N]
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, copyFileSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { threadHeader } from "../src/controls/wire/gate.ts";
 import { freshState } from "../claims/fresh-state.ts";
 import { setNotesServer } from "../claims/notes-stage.ts";
 import { setSmallStage } from "../claims/small-stage.ts";
@@ -30,19 +32,26 @@ const { values } = parseArgs({
 const [rounds, blocks] = [Number(values.rounds), Number(values.blocks)];
 const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
 
-/** One POST on a kept connection; the answer, read to its end. Throws unless it is 200. */
-function post(url: string, headers: Record<string, string>, body: object): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+/** One request on a kept connection, a POST where it has a body; the answer, read to its end. Throws unless it is 200. */
+function ask(url: string, headers: Record<string, string>, body?: object): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const all = { "content-type": "application/json", ...headers };
-  const asked = request(url, { method: "POST", agent, headers: all }, (response) => {
+  const asked = request(url, { method: body ? "POST" : "GET", agent, headers: all }, (response) => {
     let text = "";
     response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-    response.on("end", () => (response.statusCode === 200 ? resolve(text) : reject(new Error(`${url}: ${text}`))));
+    response.on("end", () =>
+      response.statusCode === 200 ? resolve({ text, headers: response.headers }) : reject(new Error(`${url}: ${text}`)),
+    );
     response.on("error", reject);
   });
   asked.on("error", reject);
-  asked.end(JSON.stringify(body));
+  asked.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 function bringRival(): string {
@@ -114,18 +123,18 @@ const rival = await startRival();
 const folder = mkdtempSync(join(tmpdir(), "ambit-fsync-"));
 try {
   const chat = { model: "scripted-demo", messages: [{ role: "user", content: "hello" }] };
-  const bare = () => post(`${model}/chat/completions`, {}, chat);
+  const bare = () => ask(`${model}/chat/completions`, {}, chat);
   const toRival = { authorization: "Bearer none", "x-portkey-provider": "openai", "x-portkey-custom-host": model };
-  const portkey = () => post(`${rival.url}/v1/chat/completions`, toRival, chat);
-  const toAmbit = { authorization: `Bearer ${stage.token}`, prefer: "wait=20" };
+  const portkey = () => ask(`${rival.url}/v1/chat/completions`, toRival, chat);
+  const face = `${stage.url}/d/${stage.name}/v1`;
+  const toAmbit = { authorization: `Bearer ${stage.token}` };
   const say = async (caller: number, thread?: string) => {
-    const message = { user: `user${caller}@bench.example`, text: "hello", ...(thread === undefined ? {} : { thread }) };
-    const answer = JSON.parse(await post(`${stage.url}/d/${stage.name}/v1/messages`, toAmbit, message)) as {
-      state: string;
-      thread: string;
-    };
-    if (answer.state !== "done") throw new Error(`a turn ended as ${answer.state}`);
-    return answer.thread;
+    const headers = { ...toAmbit, ...(thread === undefined ? {} : { [threadHeader]: thread }) };
+    const message = { ...chat, model: stage.name, user: `user${caller}@bench.example` };
+    const answer = await ask(`${face}/chat/completions`, headers, message);
+    const { choices } = JSON.parse(answer.text) as { choices: { finish_reason: string }[] };
+    if (choices[0]?.finish_reason !== "stop") throw new Error(`a turn did not end: ${answer.text}`);
+    return String(answer.headers[threadHeader]);
   };
   const threads: { id: string; turns: number }[] = [];
   const goOn = async (caller: number) => {
@@ -145,6 +154,7 @@ try {
     portkey: `@portkey-ai/gateway ${rivalVersion}`,
     anew: "ambit, new conversation",
     on: "ambit, going on",
+    none: "ambit, without a turn",
   };
   const one = await interleave(
     {
@@ -152,6 +162,7 @@ try {
       [names.portkey]: async () => void (await portkey()),
       [names.anew]: async () => void (await say(0)),
       [names.on]: () => goOn(1),
+      [names.none]: async () => void (await ask(`${face}/models`, toAmbit)),
       fsync,
     },
     rounds,
@@ -175,7 +186,7 @@ function report(table: Record<string, Spread>, many: object, base: string): void
   const bare = table[base];
   const added = Object.fromEntries(
     Object.entries(table)
-      .filter(([name]) => name !== base && name !== "fsync")
+      .filter(([name]) => name !== base && name !== "fsync" && !name.endsWith("without a turn"))
       .map(([name, { p50, p99 }]) => {
         const more = { p50: round(p50 - (bare?.p50 ?? 0)), p99: round(p99 - (bare?.p99 ?? 0)) };
         return [name, { ...more, inFsyncs: round(more.p50 / (table["fsync"]?.p50 ?? 1)) }];
