@@ -31,6 +31,7 @@ export async function runLogs(args: string[]): Promise<number> {
     );
   }
   lines.forEach(show);
+  if (lines.length === 0 && !line.has("follow")) console.error(`ambit: nothing in ${folder} is about that`);
   if (!line.has("follow")) return 0;
   const told = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => told.abort());
