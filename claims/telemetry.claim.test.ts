@@ -145,6 +145,7 @@ test("metrics say what is, take a token, and name no user and no tool", async ()
     'ambit_turns_closed_total{deployment="watched",end="done"} 4',
     'ambit_calls_total{deployment="watched",outcome="done"} 2',
     'ambit_held_calls{deployment="watched"} 0',
+    'ambit_index_fault{deployment="watched",chain="gate"} 0',
     'ambit_otlp_spans_dropped_total{reason="refused"} 0',
   ])
     assert.ok(text.includes(`${line}\n`), `${line} in\n${text}`);

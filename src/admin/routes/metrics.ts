@@ -5,6 +5,7 @@ import { modelBuckets, type Counts } from "../../controls/telemetry/counts.ts";
 import { exposition, expositionType, type Family, type Labels } from "../../controls/telemetry/exposition.ts";
 import { hostStatus, type DeploymentList, type HostStatus } from "../../controls/wire/control.ts";
 import { hostMeasures, requestBuckets, type FrontMeasures } from "../../controls/wire/measures.ts";
+import type { ChainStatus } from "../event-view.ts";
 import type { OtlpSender } from "../otlp.ts";
 import { route } from "../row.ts";
 import { askDeployments } from "./deployments.ts";
@@ -25,23 +26,26 @@ export const metricsRows = [
     body: null,
     type: expositionType,
     answer: z.string(),
-    handle: async ({ host, watch, otlp }) => {
+    handle: async ({ host, watch, otlp, puller }) => {
       const asked = { method: "GET", actor: null, timeoutMs: askMs } as const;
-      const [status, all, measures] = await Promise.all([
+      const [status, all, measures, chains] = await Promise.all([
         host.ask({ ...asked, path: "/v1/status", answer: hostStatus }),
         askDeployments(host),
         host.ask({ ...asked, path: "/v1/measures", answer: hostMeasures }),
+        puller.status(),
         watch.round(),
       ]);
       if ("code" in status) return status;
       if ("code" in all) return all;
       if ("code" in measures) return measures;
+      if ("code" in chains) return chains;
       const counted = [...watch.all].map(([deployment, { counts }]) => [deployment, counts] as const);
       const families = [
         ...partFamilies(status.value),
         ...deploymentFamilies(all.value),
         ...frontFamilies(measures.value.front),
         ...countFamilies(counted),
+        ...indexFamilies(chains),
         ...otlpFamilies(otlp),
       ];
       return new Response(exposition(families), { headers: { "content-type": expositionType } });
@@ -155,6 +159,27 @@ function countFamilies(all: Counted): Family[] {
         ...{ labels: { deployment }, upTo: model.upTo, count: model.steps, sum: model.ms / 1000 },
       })),
     },
+  ];
+}
+
+function indexFamilies(chains: readonly ChainStatus[]): Family[] {
+  const there = chains.filter(({ removed }) => !removed);
+  const of = (read: (one: ChainStatus) => number | null) =>
+    there.flatMap((one) => {
+      const value = read(one);
+      return value === null ? [] : [{ labels: { deployment: one.deployment, chain: one.chain }, value }];
+    });
+  return [
+    gauge(
+      "ambit_index_behind_entries",
+      "Audit entries that the index has not read yet.",
+      of(({ behind }) => behind),
+    ),
+    gauge(
+      "ambit_index_fault",
+      "1 where a chain does not follow from what was read.",
+      of(({ fault }) => (fault ? 1 : 0)),
+    ),
   ];
 }
 
