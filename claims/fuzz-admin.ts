@@ -118,7 +118,9 @@ class Run {
     this.statuses.set(String(status), (this.statuses.get(String(status)) ?? 0) + 1);
     if (status >= 200 && status < 300) this.answeredWell.add(kind);
     const isHead = bytes.subarray(0, 5).toString() === "HEAD ";
-    const isProblem = isHead || /content-type: application\/problem\+json/i.test(answer);
+    // Not being ready is what was asked for, and no refusal.
+    const isReadiness = kind === "getReadiness" && status === 503;
+    const isProblem = isHead || isReadiness || /content-type: application\/problem\+json/i.test(answer);
     if (status === 500 || status === 502 || (status >= 400 && !isProblem) || (status === 0 && kind !== "broken")) {
       const shown = JSON.stringify(bytes.toString("latin1").slice(0, 600));
       if (this.faults.length < 20)
