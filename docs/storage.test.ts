@@ -3,25 +3,36 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { openStore } from "../src/admin/store.ts";
-import { storageVersion } from "../src/host/broker/storage.ts";
-import { registryVersion } from "../src/host/supervisor/registry.ts";
+import { openStorage } from "../src/host/broker/storage.ts";
+import { FrontChain } from "../src/host/front/chain.ts";
+import { openRegistry } from "../src/host/supervisor/registry.ts";
 import { stateSteps, versionAfter } from "../src/host/supervisor/state-version.ts";
 
-/** Forms of `host.sqlite`, `broker.sqlite` and `admin.sqlite` in each version of the state folder. */
-const forms: Readonly<Record<number, { readonly host: number; readonly broker: number; readonly admin: number }>> = {
-  1: { host: 4, broker: 3, admin: 1 },
+/** Forms of the databases in each version of the state folder; `events.sqlite` is thrown away and made again. */
+const forms: Readonly<Record<number, Readonly<Record<string, number>>>> = {
+  1: { host: 4, broker: 3, front: 1, admin: 1 },
 };
 
 const scratch = mkdtempSync("/tmp/ambit-forms-");
 after(() => rmSync(scratch, { recursive: true }));
 
+function formOf(name: string): number {
+  const db = new DatabaseSync(join(scratch, `${name}.sqlite`));
+  const form = Number(db.prepare("pragma user_version").get()?.["user_version"]);
+  db.close();
+  return form;
+}
+
 test("a database of another form is refused without a step in src/host/supervisor/state-version.ts", () => {
-  const store = openStore(join(scratch, "admin.sqlite"));
-  const admin = Number(store.prepare("pragma user_version").get()?.["user_version"]);
-  store.close();
-  const now = { host: registryVersion, broker: storageVersion, admin };
+  const file = (name: string): string => join(scratch, `${name}.sqlite`);
+  openRegistry(file("host"), () => "").close();
+  openStorage(file("broker")).close();
+  new FrontChain(scratch, () => undefined).close();
+  openStore(file("admin")).close();
+  const now = Object.fromEntries(["host", "broker", "front", "admin"].map((name) => [name, formOf(name)]));
   const version = versionAfter(stateSteps);
   assert.deepEqual(now, forms[version], `add a step to version ${version + 1}, and its forms here`);
 });
