@@ -44,6 +44,11 @@ const rows: readonly (readonly [name: string, edits: readonly Edit[], lines: rea
     ["+ tool erp.pay_all: outward, asks nobody"],
   ],
   [
+    "a host name",
+    [["channels:", "hosts: [clerk.example.com]\nchannels:"]],
+    ["+ host name clerk.example.com: the front serves this deployment there"],
+  ],
+  [
     "a stronger effect",
     [["        effect: outward\n", "        effect: irreversible\n"]],
     ["+ effect erp.send_mail: outward -> irreversible"],

@@ -106,7 +106,7 @@ function describeSpeakers({ channels, groups, hosts }: Manifest): string[] {
       ...(workspaces ? [`only from workspaces ${shortList(workspaces)}${by}`] : []),
     ];
   });
-  return speakers.length === 0 ? [] : [...speakers, ...(hosts ? [`at ${shortList(hosts)}`] : [])];
+  return speakers.length === 0 ? [] : [...speakers, ...(hosts ? [`under the host names ${shortList(hosts)}`] : [])];
 }
 
 function shortList(names: readonly string[]): string {
