@@ -81,6 +81,14 @@ export const mutations: readonly Mutation[] = [
   },
   {
     ...redeploys,
+    name: "overlays only narrow",
+    red: "an overlay that widens is deployed by nobody; one that narrows needs no word, and without it more has to be accepted",
+    file: "src/controls/manifest/overlay.ts",
+    find: "return wider.length === 0 ?",
+    replace: "return wider.length >= 0 ?",
+  },
+  {
+    ...redeploys,
     name: "growth has to be accepted",
     red: "growth that nobody accepted is refused with the difference, and the release before goes on",
     file: "src/host/supervisor/growth.ts",

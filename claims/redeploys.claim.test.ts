@@ -9,11 +9,13 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ProposalDecided } from "../src/controls/wire/control.ts";
 import type { ApprovalList, TurnAnswer } from "../src/controls/wire/gate.ts";
+import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
 import type { Manifest } from "../src/controls/manifest/schema.ts";
 import type { removeAnswer } from "../src/controls/wire/releases.ts";
 import { node, root } from "../src/cli/child.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
+import { loadRelease } from "../src/cli/load-release.ts";
 import { findGroups } from "../src/host/supervisor/fixtures/stand.ts";
 import { findPlaces } from "../src/host/supervisor/places.ts";
 import type { z } from "zod";
@@ -111,6 +113,50 @@ test("the command line shows what grew and stops with 3, and with --yes it deplo
   const back = cli(["rollback", "changing"]);
   assert.match(back.stdout, /- host https:\/\/api\.example\/v1\/\*: no more/);
   assert.deepEqual(await stage.runs(), [stage.release.release, stage.release.release]);
+});
+
+test("an overlay that widens is deployed by nobody; one that narrows needs no word, and without it more has to be accepted", async () => {
+  await reset();
+  const folder = stage.small.stage.erpFile;
+  const [file, customer] = [join(folder, "overlaid.yaml"), join(folder, "customer.yaml")];
+  const { manifest } = stage.release;
+  const steps = manifest.limits.steps_per_turn;
+  writeFileSync(join(folder, "instructions.md"), stage.release.instructions);
+  writeFileSync(file, JSON.stringify({ ...manifest, overlays: ["./customer.yaml"] }));
+  writeFileSync(customer, "limits: { steps_per_turn: 3 }");
+  const { release } = loadRelease(file);
+  const narrowed = cli(["deploy", file]);
+  assert.equal(narrowed.status, 0, narrowed.stderr);
+  assert.ok(
+    narrowed.stdout.includes(`\n  - limit steps_per_turn: ${steps} -> 3 (overlay ./customer.yaml)`),
+    narrowed.stdout,
+  );
+  assert.deepEqual(await stage.runs(), [release.release, release.release]);
+
+  writeFileSync(customer, `limits: { steps_per_turn: ${steps + 1} }`);
+  const wide = cli(["deploy", file, "--yes"]);
+  assert.equal(wide.status, 1, wide.stdout);
+  assert.match(wide.stderr, /customer\.yaml:1:11: limits\.steps_per_turn: an overlay can only narrow/);
+  // Straight to the host, past the command line: the texts narrow and the manifest does not, or the texts do not either.
+  const loose = rebuild(release, ({ limits, ...rest }) => ({ ...rest, limits: { ...limits, steps_per_turn: steps } }));
+  const { release: _hash, ...parts } = rebuild(release, ({ limits, ...rest }) => ({
+    ...rest,
+    limits: { ...limits, steps_per_turn: steps + 1 },
+  }));
+  assert.ok(parts.overlaid);
+  const files = [{ file: "./customer.yaml", text: `limits: { steps_per_turn: ${steps + 1} }` }];
+  const widened = { ...parts, overlaid: { ...parts.overlaid, files } };
+  for (const bad of [loose, { ...widened, release: hashRelease(widened) }]) {
+    const { status, body } = await stage.deployAnyway(bad);
+    assert.deepEqual([status, body.type], [422, "urn:ambit:problem:wrong_overlays"]);
+  }
+  assert.deepEqual(await stage.runs(), [release.release, release.release]);
+
+  writeFileSync(file, JSON.stringify(manifest));
+  const without = cli(["deploy", file]);
+  assert.equal(without.status, 3, without.stdout);
+  assert.ok(without.stdout.includes(`+ limit steps_per_turn: 3 -> ${steps}`), without.stdout);
+  assert.equal(cli(["deploy", file, "--yes"]).status, 0);
 });
 
 test("where the running release asks for a second person, growth waits for one who is not who proposed it", async () => {

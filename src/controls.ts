@@ -125,7 +125,7 @@ export const controls: readonly Control[] = [
     rooms: ["src/controls/manifest", "src/host/supervisor"],
     claimTest: "claims/redeploys.claim.test.ts",
     state: "enforced",
-    note: "The supervisor computes the difference; growth needs its hash, and people of redeploys.by where the file names them. What a tool server changes is not in a file: see tools accept.",
+    note: "The supervisor computes the difference; growth needs its hash, and people of redeploys.by where the file names them. Overlays are compared the same way and only narrow. What a tool server changes is not in a file: see tools accept.",
   },
   {
     id: "provenance",

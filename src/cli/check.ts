@@ -2,20 +2,22 @@
 import { summarizeAuthority, type AuthoritySummary } from "../controls/manifest/summary.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { readLine } from "./arguments.ts";
+import { renderNarrowed } from "./authority.ts";
 import { loadRelease } from "./load-release.ts";
 import { observeWarning, red } from "./paint.ts";
 
 export async function runCheck(args: string[]): Promise<number> {
   const line = readLine(args, "check FILE [--json]", {}, [1, 1]);
   const file = line.words[0] ?? "";
-  const { release, warnings } = loadRelease(file);
+  const { release, warnings, narrowed } = loadRelease(file);
   const policy = await describePolicy(release);
   const summary = summarizeAuthority(release.manifest);
   if (line.has("json")) {
-    console.log(JSON.stringify({ file, release: release.release, ...summary, warnings, policy }));
+    console.log(JSON.stringify({ file, release: release.release, ...summary, overlays: narrowed, warnings, policy }));
     return 0;
   }
   console.log(renderSummary(summary));
+  for (const text of renderNarrowed(narrowed)) console.log(text);
   for (const { field, message } of warnings) console.log(`warning: ${field} ${message}`);
   for (const text of policy) console.log(text);
   console.log(`\n${file} is well formed. Release ${release.release.slice(0, 12)}`);

@@ -6,7 +6,7 @@ import type { Release } from "../controls/manifest/release.ts";
 import type { DeployAnswer } from "../controls/wire/control.ts";
 import type { AuthorityDiffView, ProposalView } from "../controls/wire/releases.ts";
 import { CommandError, readLine, type Line } from "./arguments.ts";
-import { renderAuthority } from "./authority.ts";
+import { renderAuthority, renderNarrowed } from "./authority.ts";
 import { describePolicy, renderSummary } from "./check.ts";
 import { askHost } from "./host.ts";
 import { loadRelease } from "./load-release.ts";
@@ -17,14 +17,15 @@ const deployUsage = "deploy FILE [--yes] [--by WHO] [--drain SECONDS] [--json]";
 
 export async function runDeploy(args: string[]): Promise<number> {
   const line = readLine(args, deployUsage, { yes: "switch", by: "text", drain: "text" }, [1, 1]);
-  const { release, warnings } = loadRelease(line.words[0] ?? "");
+  const { release, warnings, narrowed } = loadRelease(line.words[0] ?? "");
   const policy = await describePolicy(release);
   const { name } = release.manifest;
   const says = (text: string): void => void (line.has("json") || console.log(text));
   const authority = await askDiff(line, name, release);
   says(renderSummary(summarizeAuthority(release.manifest)));
+  for (const text of renderNarrowed(narrowed)) says(text);
   if (authority.from !== null) {
-    says(`\n${renderAuthority(name, authority)}`);
+    says(`\n${renderAuthority(name, authority, narrowed)}`);
     if (authority.grew.length > 0 && !line.has("yes") && !(await isAgreed(line))) return refuse(line, name, authority);
   }
   const answer = await put(line, release, authority);
@@ -40,10 +41,10 @@ export async function runDeploy(args: string[]): Promise<number> {
 
 export async function runDiff(args: string[]): Promise<number> {
   const line = readLine(args, "diff FILE [NAME] [--json]", {}, [1, 2]);
-  const { release } = loadRelease(line.words[0] ?? "");
+  const { release, narrowed } = loadRelease(line.words[0] ?? "");
   const name = line.words[1] ?? release.manifest.name;
   const authority = await askDiff(line, name, release);
-  console.log(line.has("json") ? JSON.stringify(authority) : renderAuthority(name, authority));
+  console.log(line.has("json") ? JSON.stringify(authority) : renderAuthority(name, authority, narrowed));
   return 0;
 }
 

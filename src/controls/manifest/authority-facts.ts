@@ -9,7 +9,12 @@ import type { Manifest, RecordView } from "./schema.ts";
 import { durationMs } from "./shapes.ts";
 
 /** Every fact of a release. */
-export function listAuthority({ manifest, instructions, policy, recordFiles }: Release): Fact[] {
+export function listAuthority({
+  manifest,
+  instructions,
+  policy,
+  recordFiles,
+}: Pick<Release, "manifest" | "instructions" | "policy" | "recordFiles">): Fact[] {
   const {
     version: _version,
     name: _name,
@@ -20,7 +25,9 @@ export function listAuthority({ manifest, instructions, policy, recordFiles }: R
     approvers: _roles,
     ...more
   } = manifest;
-  const { mode, unattended, channels, records, servers, egress, policy: _file, redeploys, hosts, ...rest } = more;
+  const { mode, unattended, channels, records, servers, egress, policy: _file, redeploys, hosts, ...others } = more;
+  // What overlays took away is missing here already.
+  const { overlays: _overlays, ...rest } = others;
   const { allow, allow_internal, ...otherEgress } = egress;
   return [
     ...(mode === "enforce" ? [] : [grant("mode", mode, "what would be refused or held happens all the same")]),

@@ -67,11 +67,12 @@ function reviewFacts(tool: string, contract: Contract, manifest: Manifest): Fact
   const review = reviewOf(contract);
   if (review === undefined) return [];
   const { by, count, expires, ...rest } = review;
+  const role = bound("review", `${tool} by`, by);
   const parts = [
-    bound("review", `${tool} by`, by),
+    // Where anybody could decide before, people of one role are fewer, whoever they are.
+    ...(contract.review === undefined ? [] : [{ ...role, parts: [role, ...roleFacts(by, manifest)] }]),
     bound("review", `${tool} count`, String(count), -count),
     bound("review", `${tool} expires`, expires, durationMs(expires)),
-    ...roleFacts(by, manifest),
     ...unnamed("review", `${tool}.`, rest),
   ];
   return [{ ...bound("review", tool, `${count} of ${by}, within ${expires}`), parts }];

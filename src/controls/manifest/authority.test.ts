@@ -1,10 +1,11 @@
 // Edits of the demo's deployment file and what each adds and takes away, word for word; every edit is also made backwards,
-// where what grew must be what shrank. Overlays do not exist yet, so no edit is one.
+// where what grew must be what shrank. The edit by an overlay is one of them.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describeChange, diffAuthority, hashDiff, type AuthorityDiff } from "./authority.ts";
 import { hashRelease } from "./hash.ts";
+import { applyOverlays } from "./overlay.ts";
 import { parseManifest } from "./parse.ts";
 import type { Release } from "./release.ts";
 
@@ -253,6 +254,56 @@ for (const [name, edits, lines] of rows) {
     );
   });
 }
+
+test("an overlay: said exactly as what it takes away, and taken away itself it is growth", () => {
+  const plain = release([]);
+  const base = release([["egress:\n", "overlays: [./customer.yaml]\negress:\n"]]);
+  assert.deepEqual(words(diffAuthority(plain, base)), [], "its name alone is silent");
+  const text = `limits: { steps_per_turn: 5 }
+channels: { api: { users: [amy@acme.example], rooms: [desk] } }
+records: { open_invoices: off }
+servers: { erp: { tools: { send_mail: off, pay_invoice: { max: { amount_cents: 1000 } } } } }
+`;
+  const made = applyOverlays(base.manifest, [{ file: "./customer.yaml", text }]);
+  assert.ok("manifest" in made, JSON.stringify(made));
+  const after = { ...base, manifest: made.manifest };
+  const sql =
+    "select id, supplier_id, amount_cents, note from invoices where tenant = :tenant and status = 'open' order by id";
+  assert.deepEqual(words(diffAuthority(plain, after)), [
+    "- bound erp.pay_invoice amount_cents: up to 500000 -> up to 1000",
+    "- limit steps_per_turn: 20 -> 5",
+    `- record open_invoices: no more reads /erp/open_invoices: ${sql}`,
+    "- rooms api: only desk",
+    "- tool erp.send_mail: no more outward, impact customer, asks 1 of finance",
+    "- user api: no more *@acme.example",
+  ]);
+  const back = diffAuthority(after, plain);
+  assert.deepEqual([back.grew.length, back.shrank, back.changed], [6, [], []]);
+});
+
+test("a person of a domain that was listed is no growth, of another domain, or for another role, one is", () => {
+  const speakers = (list: string): Release => release([['["*@acme.example"]', `[${list}]`]]);
+  const from = speakers('"*@acme.example"');
+  assert.deepEqual(words(diffAuthority(from, speakers("Amy@ACME.example"))), ["- user api: no more *@acme.example"]);
+  for (const other of ["amy@sub.acme.example", "amy@acme.example.evil", "amy", "a@b@acme.example"])
+    assert.equal(diffAuthority(from, speakers(other)).grew.length, 1, other);
+  const approver = release([["[finance@acme.example, ", "[amy@acme.example, finance@acme.example, "]]);
+  assert.deepEqual(words(diffAuthority(from, approver)), ["+ approver finance: amy@acme.example"]);
+});
+
+test("where anybody could decide, a role is fewer; another role instead of one is growth", () => {
+  const usual = release([[review, "        returns: { payment_id"]]);
+  assert.deepEqual(words(diffAuthority(usual, release([]))), ["- review erp.pay_invoice by: finance"]);
+  const roles: Edit = ["approvers:\n", "approvers:\n  boss: [controller@acme.example]\n"];
+  const boss = release([roles, [review, review.replace("finance", "boss")]]);
+  assert.deepEqual(words(diffAuthority(release([]), boss)), [
+    "+ approver boss: controller@acme.example",
+    "+ review erp.pay_invoice by: no more finance",
+    "- approver finance: no more controller@acme.example",
+    "- approver finance: no more finance@acme.example",
+    "- review erp.pay_invoice by: boss",
+  ]);
+});
 
 test("webhooks that another secret signs, or that speak for more, are growth", () => {
   const webhook = (users: string, secret: string): Release =>

@@ -2,6 +2,7 @@
 // release that allows more and looks as if it did not: so every fact is compared by what it allows, not by where it stands
 // in the file; what cannot be compared counts as growth; and the hash that is accepted is over exactly these lines and
 // these two releases. Pure: the supervisor computes it from the release that runs and the one that comes.
+import { isListed } from "../access/people.ts";
 import { sha256Hex } from "../audit/digest.ts";
 import type { Fact } from "./authority-fact.ts";
 import { listAuthority } from "./authority-facts.ts";
@@ -55,7 +56,28 @@ export function describeChange({ kind, subject, before, after }: Change): string
 
 function compare(before: readonly Fact[], after: readonly Fact[]): [Verdict, Change][] {
   const [old, now] = [index(before), index(after)];
-  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => compareOne(old.get(key), now.get(key)));
+  const [wasNamed, isNamed] = [domainsOf(before), domainsOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((key) => {
+    const [was, is] = [old.get(key), now.get(key)];
+    // Whoever comes was named by a domain before, or whoever goes is named by one now.
+    if (was === undefined ? is !== undefined && wasNamed(is) : is === undefined && isNamed(was)) return [];
+    return compareOne(was, is);
+  });
+}
+
+/** Whether a person is one of a whole domain that stands in the same list. */
+function domainsOf(facts: readonly Fact[]): (person: Fact) => boolean {
+  const domains = facts.filter((fact) => isPerson(fact) && fact.value.startsWith("*@"));
+  return (person) =>
+    isPerson(person) &&
+    domains.some(
+      ({ kind, subject, value }) =>
+        kind === person.kind && subject === person.subject && isListed(person.value, [value], {}),
+    );
+}
+
+function isPerson({ kind }: Fact): boolean {
+  return kind === "user" || kind === "approver";
 }
 
 function compareOne(old: Fact | undefined, now: Fact | undefined): [Verdict, Change][] {

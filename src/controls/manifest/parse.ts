@@ -16,6 +16,11 @@ export interface FileProblem {
   readonly message: string;
 }
 
+/** One line for a person. */
+export function describeProblem(file: string, { line, column, field, message }: FileProblem): string {
+  return [`${file}:${line}:${column}`, field, message].filter((part) => part !== "").join(": ");
+}
+
 export type ParsedManifest = { readonly manifest: Manifest } | { readonly problems: FileProblem[] };
 
 const maxProblems = 20;
@@ -28,44 +33,66 @@ const options = { uniqueKeys: false, prettyErrors: false, version: "1.2", string
 
 /** Parses the text of an `agent.yaml` (YAML 1.2, of which JSON is a subset). Never throws. */
 export function parseManifest(text: string): ParsedManifest {
+  return parseYaml<ParsedManifest>(
+    text,
+    { most: maxManifestBytes, hint: "Move long text into the instructions file" },
+    (file) => {
+      const parsed = manifestSchema.safeParse(file.value, { reportInput: true });
+      return parsed.success ? { manifest: parsed.data } : explainIssues(parsed.error, file, manifestSchema);
+    },
+  );
+}
+
+/** A YAML file that was read: its value, and where each of its keys stands. */
+export interface YamlFile {
+  readonly value: unknown;
+  /** Position of the deepest node of `path` that the file really has, 1-based. */
+  readonly place: (path: readonly PropertyKey[]) => { readonly line: number; readonly column: number };
+}
+
+/** Reads plain YAML of at most `most` bytes and hands it to `parse`. Never throws: what `parse` throws is a nested file. */
+export function parseYaml<T>(
+  text: string,
+  { most, hint }: { readonly most: number; readonly hint: string },
+  parse: (file: YamlFile) => T,
+): T | { readonly problems: FileProblem[] } {
   // A character is one byte at least: a far too long text is not encoded only to be measured.
-  if (text.length > maxManifestBytes || new TextEncoder().encode(text).byteLength > maxManifestBytes) {
-    return whole(`the file is over ${maxManifestBytes} bytes. Move long text into the instructions file`);
-  }
+  if (text.length > most || new TextEncoder().encode(text).byteLength > most)
+    return whole(`the file is over ${most} bytes. ${hint}`);
   const lines = new LineCounter();
   try {
     const document = parseDocument(text, { ...options, lineCounter: lines });
     const fault = findYamlFault(document, lines);
     if (fault) return { problems: [{ field: "", ...fault }] };
-    return parseValue(document.toJS({ maxAliasCount: 50 }), document, lines);
+    const value: unknown = document.toJS({ maxAliasCount: 50 });
+    if (value === null || value === undefined) return whole("the file is empty");
+    return parse({ value, place: (path) => position(path, document, lines) });
   } catch {
     return whole("not valid YAML: nested too deeply or with too many aliases; write the values out");
   }
 }
 
-function parseValue(value: unknown, document: Document, lines: LineCounter): ParsedManifest {
-  if (value === null || value === undefined) return whole("the file is empty");
-  const parsed = manifestSchema.safeParse(value, { reportInput: true });
-  if (parsed.success) return { manifest: parsed.data };
-  const issues = parsed.error.issues.slice(0, maxProblems);
-  return { problems: issues.flatMap((issue) => explainIssue(issue, document, lines)).slice(0, maxProblems) };
+/** What a schema says against a file, each with its place. */
+export function explainIssues(error: z.ZodError, file: YamlFile, schema: z.ZodType): { problems: FileProblem[] } {
+  const issues = error.issues.slice(0, maxProblems);
+  return { problems: issues.flatMap((issue) => explainIssue(issue, file, schema)).slice(0, maxProblems) };
 }
 
-function whole(message: string): ParsedManifest {
+function whole(message: string): { problems: FileProblem[] } {
   return { problems: [{ line: 0, column: 0, field: "", message }] };
 }
 
-function explainIssue(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): FileProblem[] {
+function explainIssue(issue: z.core.$ZodIssue, file: YamlFile, schema: z.ZodType): FileProblem[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.slice(0, maxProblems).map((key) => {
       const path = [...issue.path, key];
-      const guess = closest(key, knownKeys(issue.path));
+      const guess = closest(key, knownKeys(issue.path, schema));
       const message = `unknown key "${printable(key)}"${guess ? `; did you mean "${guess}"?` : ""}`;
-      return { ...position(path, document, lines), field: dotted(path), message };
+      return { ...file.place(path), field: dotted(path), message };
     });
   }
   const { path } = issue;
-  return [{ ...position(path, document, lines), field: dotted(path), message: explain(issue) }];
+  return [{ ...file.place(path), field: dotted(path), message: explain(issue) }];
 }
 
 function explain(issue: z.core.$ZodIssue): string {
@@ -98,8 +125,8 @@ function offsetOf(path: readonly PropertyKey[], document: Document): number | un
 }
 
 /** Keys the schema knows at `path`, for the suggestion. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  let at: unknown = manifestSchema;
+function knownKeys(path: readonly PropertyKey[], schema: z.ZodType): string[] {
+  let at: unknown = schema;
   for (const step of path) at = memberOf(at, String(step));
   const shape = (unwrap(at) as { shape?: Record<string, unknown> } | undefined)?.shape;
   return shape ? Object.keys(shape) : [];
@@ -120,6 +147,7 @@ function memberOf(schema: unknown, key: string): unknown {
   return at?.shape?.[key] ?? at?.def?.valueType ?? at?.def?.element;
 }
 
-function dotted(path: readonly PropertyKey[]): string {
+/** A path as people write it. */
+export function dotted(path: readonly PropertyKey[]): string {
   return path.map((step) => printable(String(step))).join(".");
 }

@@ -12,6 +12,7 @@ import {
   line,
   member,
   name,
+  plainPath,
   plainText,
   property,
   rate,
@@ -231,6 +232,13 @@ export const manifestSchema = z
     policy: fileBeside
       .optional()
       .describe("Cedar policies (policy.cedar) in this file's folder; they can only forbid more"),
+    overlays: z
+      .array(fileBeside)
+      .min(1)
+      .max(8)
+      .refine((files) => new Set(files.map(plainPath)).size === files.length, { error: "each overlay once" })
+      .optional()
+      .describe("files in this file's folder that only narrow what it grants, in this order"),
   })
   .describe("Ambit deployment file");
 

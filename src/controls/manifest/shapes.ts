@@ -64,6 +64,13 @@ export const httpUrl = line(2048)
 export const fileBeside = line(1024).refine((path) => !path.startsWith("/") && !path.split("/").includes(".."), {
   error: "a file in the folder of this file or below it",
 });
+/** One spelling of a path of that kind. */
+export function plainPath(path: string): string {
+  return path
+    .split("/")
+    .filter((step) => step !== "" && step !== ".")
+    .join("/");
+}
 
 /** Host name under which the front serves a deployment, as a `Host` header is read. */
 export const hostName = z.string().refine(isHostName, {

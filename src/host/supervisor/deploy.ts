@@ -6,6 +6,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { mintToken, tokenRandomBytes } from "../../controls/access/token.ts";
 import { hashRelease } from "../../controls/manifest/hash.ts";
+import { findOverlayFault } from "../../controls/manifest/overlaid.ts";
 import { lintManifest } from "../../controls/manifest/lint.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { printable } from "../../controls/manifest/printable.ts";
@@ -55,6 +56,8 @@ function decideRelease(host: Host, name: string, release: Release): Problem | un
       "the release has policies without a file that names them, or the other way round: build it again with ambit deploy";
     return makeProblem(422, "wrong_policy", detail, "release.policy");
   }
+  const merged = findOverlayFault(release);
+  if (merged !== undefined) return makeProblem(422, "wrong_overlays", merged.message.slice(0, 2000), merged.field);
   // Again, and not only by the command line: a release that came straight to the socket was looked at by nobody.
   const fault = lintManifest(release.manifest).find(({ level }) => level === "error");
   if (fault !== undefined) return makeProblem(422, "unsafe_release", fault.message, `release.manifest.${fault.field}`);
