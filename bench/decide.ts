@@ -3,9 +3,9 @@
 // Beside it, in the same run, the policy evaluation of `@microsoft/agent-governance-sdk` with rules for the same contracts:
 // tool, largest amount, currencies, who must approve. It checks no argument schema, adds no bound arguments and sums nothing
 // up; what it does per call beyond ours is a look for protocol facets (SQL and the like) in the context.
-// Figures are microseconds. Usage: node bench/decide.ts [--rounds N]
+// Usage: node bench/decide.ts [--quick] [--rounds N]
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { parseArgs } from "node:util";
 import * as cedar from "@cedar-policy/cedar-wasm/nodejs";
 import type { JsonObject } from "../src/boundary.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
@@ -16,12 +16,13 @@ import { listTools } from "../src/controls/policy/cedar-schema.ts";
 import { decideCall } from "../src/controls/policy/decide.ts";
 import type { Overlay } from "../src/controls/policy/overlay.ts";
 import { parseToolSchema } from "../src/controls/policy/tool-schema.ts";
-import { keepResult } from "./machine.ts";
-import { spread } from "./statistics.ts";
+import { root } from "../src/cli/child.ts";
+import { bench } from "./bench.ts";
+import { versionOf } from "./machine.ts";
+import { row, type Rival, type Row } from "./result.ts";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "20000" } } });
-const rounds = Number(values.rounds);
-const warm = Math.min(5000, rounds);
+const rivalName = "@microsoft/agent-governance-sdk";
+const mostWarm = 5000;
 
 const schema: JsonObject = {
   type: "object",
@@ -99,8 +100,7 @@ interface GovernanceSdk {
   };
 }
 
-function governanceSdk(count: number): Decide {
-  const { PolicyEngine } = createRequire(import.meta.url)("@microsoft/agent-governance-sdk") as GovernanceSdk;
+function governanceSdk({ PolicyEngine }: GovernanceSdk, count: number): Decide {
   const engine = new PolicyEngine();
   const rules = Array.from({ length: count }, (_, n) => [
     { name: `max_${n}`, condition: `tool == 'pay_${n}' and args.cents > 500000`, ruleAction: "deny", priority: 30 },
@@ -120,9 +120,10 @@ function governanceSdk(count: number): Decide {
   };
 }
 
-/** All rivals in turn, round by round, so that noise falls on all of them alike. */
-function measure(rivals: Readonly<Record<string, Decide>>): Record<string, ReturnType<typeof spread>> {
+/** All rivals in turn, round by round, so that noise falls on all of them alike; microseconds. */
+function time(rivals: Readonly<Record<string, Decide>>, rounds: number): Record<string, number[]> {
   const samples = Object.fromEntries(Object.keys(rivals).map((name) => [name, [] as number[]]));
+  const warm = Math.min(mostWarm, rounds);
   for (let n = 0; n < rounds + warm; n++) {
     for (const [name, decide] of Object.entries(rivals)) {
       const began = performance.now();
@@ -131,27 +132,58 @@ function measure(rivals: Readonly<Record<string, Decide>>): Record<string, Retur
       if (n >= warm) samples[name]?.push(micros);
     }
   }
-  return Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, spread(list)]));
+  return samples;
 }
 
 /** Code of the gate, which is checked with the types of a Worker: so it is not imported by name here. */
 interface DeskFile {
   openDesk(release: Release, schema: JsonObject, calls: number): (name: string, args: JsonObject) => void;
 }
-const deskFile = new URL("../src/gate/fixtures/decide-desk.js", import.meta.url).href;
-const { openDesk } = (await import(deskFile)) as DeskFile;
 
-const table: Record<string, ReturnType<typeof spread>> = {};
-for (const count of [1, 10, 100]) {
-  const release = releaseOf(count);
-  const desk = openDesk(release, schema, 10_000);
-  const rivals = {
-    decision: ambit(release, count, undefined),
-    "decision with Cedar": ambit(release, count, openOverlay(release, `bench ${count}`)),
-    "decision in the Ledger": (n: number) => desk(`pay_${n % count}`, args),
-    "agent-governance-sdk": governanceSdk(count),
+/** It comes with the development packages; a copy without them is measured without it. */
+function findRival(): { sdk: GovernanceSdk | null; rival: Rival } {
+  const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
+    devDependencies: Record<string, string>;
   };
-  for (const [name, figures] of Object.entries(measure(rivals))) table[`${name}, ${count} contracts`] = figures;
+  const wanted = { name: rivalName, version: devDependencies[rivalName] ?? "" };
+  try {
+    const sdk = createRequire(import.meta.url)(rivalName) as GovernanceSdk;
+    const version = versionOf(`${root}node_modules/${rivalName}`);
+    return { sdk, rival: { name: rivalName, version, state: "measured" } };
+  } catch (thrown) {
+    const [why = ""] = (thrown as Error).message.split("\n", 1);
+    return { sdk: null, rival: { ...wanted, state: "absent", reason: why.slice(0, 200) } };
+  }
 }
-console.table(table);
-keepResult("decide", { unit: "microseconds", rounds, rival: "@microsoft/agent-governance-sdk 4.0.0", table });
+
+async function measure({ rounds }: { rounds: number }): Promise<{ rows: Row[]; rivals: Rival[] }> {
+  const deskFile = new URL("../src/gate/fixtures/decide-desk.js", import.meta.url).href;
+  const { openDesk } = (await import(deskFile)) as DeskFile;
+  const { sdk, rival } = findRival();
+  const rows: Row[] = [];
+  for (const count of [1, 10, 100]) {
+    const release = releaseOf(count);
+    const desk = openDesk(release, schema, 10_000);
+    const micros = time(
+      {
+        ambit: ambit(release, count, undefined),
+        "ambit, with Cedar": ambit(release, count, openOverlay(release, `bench ${count}`)),
+        "ambit, in the Ledger": (n: number) => desk(`pay_${n % count}`, args),
+        ...(sdk === null ? {} : { [rivalName]: governanceSdk(sdk, count) }),
+      },
+      rounds,
+    );
+    const what = `one decision, ${count} tool contract${count === 1 ? "" : "s"}`;
+    for (const [by, samples] of Object.entries(micros)) rows.push(row(what, by, "µs", samples));
+  }
+  return { rows, rivals: [rival] };
+}
+
+await bench({
+  name: "decide",
+  question: "What does one decision cost?",
+  sizes: { rounds: 20_000 },
+  quick: { rounds: 2_000 },
+  fixed: { callsOfTheDay: 10_000 },
+  measure,
+});

@@ -83,6 +83,12 @@ export async function deployUnderLoad(
   }
 }
 
+/** The figures as a sentence that can be quoted. */
+function describeLoad({ deploys, chats, messages, answered, replaced, deployMs, firstReplyMs, chatMs }: Load): string {
+  const of = ({ p50, p99 }: Spread) => `p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms`;
+  return `${deploys} deploys and rollbacks under ${chats} conversations: deploy to first reply ${of(firstReplyMs)}; deploy to its answer ${of(deployMs)}; a message to its reply ${of(chatMs)}; ${messages} messages, ${answered} answered, ${replaced} ended by a new release`;
+}
+
 function figures(said: readonly Said[], deployMs: number[], firstReplyMs: number[]) {
   return {
     chatMs: spread(said.map(({ ms }) => ms)),
@@ -168,6 +174,7 @@ if (import.meta.main) {
     stage.close(),
   );
   console.log(JSON.stringify(result));
+  console.log(describeLoad(result));
   console.log(`${result.messages - result.faults.length} passed, ${result.faults.length} failed`);
   process.exitCode = result.faults.length === 0 ? 0 : 1;
 }

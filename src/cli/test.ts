@@ -23,7 +23,10 @@ interface Step {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Claims are not unit tests: they start whole hosts. */
-const patterns = ["src/**/*.test.ts", "examples/**/*.test.ts", "docs/**/*.test.ts", "claims/**/!(*.claim).test.ts"];
+const patterns = [
+  ...["src/**/*.test.ts", "examples/**/*.test.ts", "docs/**/*.test.ts", "bench/*.test.ts"],
+  "claims/**/!(*.claim).test.ts",
+];
 /** Tests of the processes of a host wait for clocks; they begin first, so that a run does not end with waiting. */
 const first = "src/host/";
 const minute = 60_000;
