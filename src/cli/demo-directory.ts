@@ -1,12 +1,19 @@
 // The demo's view of the access desk's world: the directory's own SQLite file, opened for reading by somebody who is neither
 // Ambit nor the directory. What Ambit says of itself counts for nothing here.
 import { listed, query } from "./demo-file.ts";
+import type { Letter } from "./demo-scene.ts";
 
 const tables = {
   changes: "select kind || ' ' || person || ' ' || group_id as words from changes order by id",
   notices: `select audience || ': "' || title || '", "' || body || '"' as words from notices order by id`,
   messages: "select to_addr as words from outgoing_messages order by id",
 };
+/** A request of the desk's inbox. */
+export function readRequest(file: string, id: string): Letter {
+  const row = query(file, "select id, from_addr, subject, body from requests").find((one) => one["id"] === id);
+  return { from: String(row?.["from_addr"]), subject: String(row?.["subject"]), body: String(row?.["body"]) };
+}
+
 type Table = keyof typeof tables;
 
 /** What happened in the directory since the moment this was made. */

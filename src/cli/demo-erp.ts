@@ -3,6 +3,7 @@
 // over would write: other words for a tool.
 import { DatabaseSync } from "node:sqlite";
 import { listed, query } from "./demo-file.ts";
+import type { Letter } from "./demo-scene.ts";
 
 export interface Payment {
   readonly invoice_id: string;
@@ -46,6 +47,12 @@ export class World {
 export function readAccounts(file: string): string {
   const rows = query(file, "select id, iban from suppliers order by id");
   return rows.map(({ id, iban }) => `${String(id)}=${String(iban)}`).join(" ");
+}
+
+/** A mail of the inbox. */
+export function readMail(file: string, id: string): Letter {
+  const row = query(file, "select id, from_addr, subject, body from inbox").find((mail) => mail["id"] === id);
+  return { from: String(row?.["from_addr"]), subject: String(row?.["subject"]), body: String(row?.["body"]) };
 }
 
 /** Other words for a tool of the ERP, while it runs; undefined takes them back. */

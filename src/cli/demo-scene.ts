@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ApprovalView, Problem, TurnAnswer } from "../controls/wire/gate.ts";
 import type { ControlAnswer } from "../host/control-client.ts";
 import { CommandError } from "./arguments.ts";
+import type { Verdict } from "./demo-ask.ts";
 import type { Clerk } from "./demo-clerk.ts";
 import { euros } from "./demo-erp.ts";
 import type { DemoStage } from "./demo-stage.ts";
@@ -23,11 +24,42 @@ export interface Ending extends Omit<SceneResult, "scene"> {
 
 export interface Scene {
   readonly name: string;
+  /** What is tried. */
   readonly title: string;
+  /** What becomes of it when the scene is ok. */
+  readonly gist: string;
   /** True when it can be played with any model; the others need one that does whatever it reads. */
   readonly anyModel?: true;
-  readonly play: (stage: DemoStage, say: (text: string) => void) => Promise<Ending>;
+  /** The scenes that are told as a story tell it to `teller`; `say` takes the steps of every scene. */
+  readonly play: (stage: DemoStage, say: (text: string) => void, teller: Teller) => Promise<Ending>;
 }
+
+/** Text of somebody outside, as it lies in the file of what an agent works on. */
+export interface Letter {
+  readonly from: string;
+  readonly subject: string;
+  readonly body: string;
+}
+
+/** Who watches a scene, and may decide in it. */
+export interface Teller {
+  /** What the agent was asked to do. */
+  asked(who: string, words: string): void;
+  /** What came in, and the values of it that a held call would use. */
+  letter(letter: Letter, values: readonly string[]): void;
+  /** A held call and who has to decide it; `played` is what the scene does when nobody else decides. */
+  decide(call: ApprovalView, by: string, played: Verdict): Promise<Verdict>;
+  /** What the agent answers. */
+  answered(reply: string): void;
+}
+
+/** Nobody watches: what the scene does by itself happens. */
+export const nobody: Teller = {
+  asked: () => undefined,
+  letter: () => undefined,
+  decide: async (_call, _by, played) => played,
+  answered: () => undefined,
+};
 
 /** What it is about, what must be seen, what was seen. */
 export type Fact = readonly [about: string, expected: string, observed: string];

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CommandError } from "./arguments.ts";
 import type { ChannelClient } from "./channel-client.ts";
 import { endChild, spawnTied, waitReady } from "./child.ts";
 import { deployClerk, type Clerk, type ClerkOffice, type Edit } from "./demo-clerk.ts";
@@ -23,6 +24,8 @@ export interface StageOptions {
   /** Undefined: the scripted model, which says so. */
   readonly model: RealModel | undefined;
   readonly log: (text: string) => void;
+  /** Ends what is started, also while it starts. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Stage {
@@ -55,6 +58,7 @@ const readyMs = 30_000;
 
 /** Sets the stage; when something cannot be started, everything that was is ended again. */
 export async function setStage(options: StageOptions): Promise<DemoStage> {
+  const { signal } = options;
   const folder = mkdtempSync(join(tmpdir(), "ambit-demo-"));
   // The broker reads the record views' file under its own user id.
   chmodSync(folder, 0o755);
@@ -79,11 +83,13 @@ export async function setStage(options: StageOptions): Promise<DemoStage> {
     const scripted = options.model
       ? undefined
       : start("examples/scripted-demo/server.ts", ["--port", "0", "--log", modelLog], { SCRIPTED_DEMO_KEY: modelKey });
+    const starting = startHost(
+      { state: options.state, listen: options.listen, ...(signal ? { signal } : {}) },
+      options.log,
+    );
+    ended.push(async () => (await starting.catch(() => undefined))?.stop());
     const [host, erpReady, modelReady] = await Promise.all([
-      startHost({ state: options.state, listen: options.listen }, options.log).then((running) => {
-        ended.push(() => running.stop());
-        return running;
-      }),
+      starting,
       waitReady(erp, "the demo's ERP", readyMs),
       scripted ? waitReady(scripted, "the scripted model", readyMs) : undefined,
     ]);
@@ -92,7 +98,7 @@ export async function setStage(options: StageOptions): Promise<DemoStage> {
       secrets: { erp: erpToken, model: modelKey },
       addressed: (text) => withAddresses(text, erpReady.url, modelReady?.url ?? "", options.model),
     };
-    const clerk = await deployClerk(office);
+    const clerk = await orStopped(deployClerk(office), signal);
     const { name, token, client, ask } = clerk;
     let desk: Promise<Desk> | undefined;
     return {
@@ -105,6 +111,15 @@ export async function setStage(options: StageOptions): Promise<DemoStage> {
     await stop();
     throw thrown;
   }
+}
+
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  work.catch(() => undefined);
+  signal?.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal?.addEventListener("abort", () => reject(new CommandError("stopped")), { once: true });
+  promise.catch(() => undefined);
+  return Promise.race([work, promise]);
 }
 
 /** The example's own deployment file with the addresses of this run. */

@@ -1,102 +1,138 @@
-// `./ambit demo`: two desks, the payables clerk and the access desk, from the first message to the last line in the files
-// that they work on, then it stays up to be tried. `--once` plays the scenes and ends; `--json` prints one object a scene and nothing else.
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+// `./ambit demo`: one day at the payables desk, from the first message to the last line in the files that the agents work on,
+// then it stays up to be tried. `--once` ends instead; `--json` prints one object a scene and nothing else. However it ends,
+// nothing is left running: what it started is ended in order, and a kill of this process is one of everything.
 import { CommandError, readLine, type Line } from "./arguments.ts";
-import { askControl } from "./control.ts";
-import { findFreeAddress } from "./free-port.ts";
-import { approver, type Ending, type Scene, type SceneResult } from "./demo-scene.ts";
+import { askVerdict, thinkMs } from "./demo-ask.ts";
+import { Ending } from "./demo-ending.ts";
+import { invite } from "./demo-invite.ts";
+import { openPage, type Page } from "./demo-page.ts";
+import type { SceneResult } from "./demo-scene.ts";
 import { sceneGroups } from "./demo-scenes.ts";
-import { red } from "./paint.ts";
-import { setStage, type DemoStage, type RealModel, type Stage } from "./demo-stage.ts";
+import { setStage, type DemoStage, type RealModel } from "./demo-stage.ts";
+import { claimDemoState, usualDemoState } from "./demo-state.ts";
+import { playScene, resultOf, tellStory } from "./demo-story.ts";
+import { findFreeAddress } from "./free-port.ts";
 
-const usage = "demo [--once] [--json] [--listen HOST:PORT] [--base-url URL --model NAME]   (key in AMBIT_MODEL_KEY)";
-
-const width = 80;
+const usage =
+  "demo [--auto] [--once] [--json] [--listen HOST:PORT] [--state DIR] [--base-url URL --model NAME]   (key in AMBIT_MODEL_KEY)";
 
 export async function runDemo(args: string[]): Promise<number> {
-  const flags = { once: "switch", listen: "text", "base-url": "text", model: "text" } as const;
+  const flags = { auto: "switch", once: "switch", listen: "text", "base-url": "text", model: "text" } as const;
   const line = readLine(args, usage, flags, [0, 0]);
-  const json = line.has("json");
-  const say = (text: string) => void (json ? undefined : console.log(text));
   const model = realModel(line);
-  const name = model ? model.name : "scripted-demo, a script that obeys any text";
-  say(fold(`Ambit demo: a payables clerk and an access desk. Model: ${name}.`, ""));
-  say("What happened is read from the files of the ERP, the directory and the model.");
-  const own = line.text("state");
-  if (own === undefined) await clearDemoState();
-  const options = { state: own ?? demoState, listen: line.text("listen") ?? (await findFreeAddress()), model };
-  const verbose = process.env["AMBIT_VERBOSE"] === "1";
-  const stage = await setStage({ ...options, log: (text) => void (verbose && process.stderr.write(text)) });
-  const stopped = new Promise<void>((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-    // Whoever read this has gone (`demo | head`).
-    process.stdout.on("error", () => resolve());
-  });
+  const ending = new Ending();
   try {
-    const played = await Promise.race([playAll(stage, json, say), stopped]);
-    if (played === undefined) return 1;
-    const failed = played.filter((result) => !result.ok).length;
-    say(`\n${played.length - failed} of ${played.length} scenes went as they must.`);
-    if (line.has("once") || json) return failed === 0 ? 0 : 1;
-    invite(stage, options.state);
-    await stopped;
-    return 0;
+    const code = await runOn(line, model, ending);
+    if (!ending.signal.aborted) return code;
+  } catch (thrown) {
+    if (!ending.signal.aborted) throw plainly(thrown);
+  }
+  // Something may still wait for an answer that will not come.
+  process.exit(ending.code);
+}
+
+async function runOn(line: Line, model: RealModel | undefined, ending: Ending): Promise<number> {
+  const own = line.text("state");
+  const state = own ?? usualDemoState();
+  const claim = own === undefined ? claimDemoState(state) : undefined;
+  const json = line.has("json");
+  const page = openPage(process.stdout, () => json || ending.signal.aborted);
+  const verbose = process.env["AMBIT_VERBOSE"] === "1";
+  const log = (text: string) => void (verbose && process.stderr.write(text));
+  introduce(page, model);
+  const listen = line.text("listen") ?? (await findFreeAddress());
+  const stage = await setStage({ state, listen, model, log, signal: ending.signal });
+  try {
+    const work = json ? playAll(stage, ending) : tellAll(line, stage, state, page, ending);
+    const results = await ending.orEnd(work);
+    if (results === undefined) return ending.code;
+    const code = results.every(({ ok }) => ok) ? 0 : 1;
+    if (line.has("once") || json) return code;
+    invite(page, stage, state);
+    const gone = new Promise<"gone">((resolve) => stage.host.child.once("exit", () => resolve("gone")));
+    if ((await ending.orEnd(gone)) === "gone") throw new CommandError("Ambit ended; start the demo again");
+    return ending.code;
   } finally {
     await stage.stop();
+    claim?.release();
   }
 }
 
-/** Plays what this model can play, in order; nothing that goes wrong in one scene keeps the next from being played. */
-async function playAll(stage: DemoStage, json: boolean, say: (text: string) => void): Promise<SceneResult[]> {
-  const results: SceneResult[] = [];
-  for (const { heading, scenes } of sceneGroups) {
-    const playable = scenes.filter((scene) => stage.obeys || scene.anyModel);
-    if (playable.length > 0) say(`\n${heading.toUpperCase()}`);
-    for (const scene of playable) {
-      say(`\n${fold(`${scene.name}: ${scene.title}`, "")}`);
-      const { expected, observed, ok, world } = await play(scene, stage, (text) => say(fold(text, "  ")));
-      results.push({ scene: scene.name, expected, observed, ok });
-      if (json) console.log(JSON.stringify(results.at(-1)));
-      else if (ok) say(fold(`What happened: ${world}. As it must be.`, "  "));
-      else say(red(fold(`NOT as it must be. Expected: ${expected}. Observed: ${observed}.`, "  ")));
-    }
-  }
-  if (!stage.obeys) say("\nThe other scenes need a model that does whatever it reads: leave --base-url out.");
+function introduce(page: Page, model: RealModel | undefined): void {
+  page.say("One day at a payables desk", "bold");
+  page.say(
+    "An agent reads mails of suppliers and pays their invoices. Ambit stands between it and the ERP: it checks every call, and a person decides about the dangerous ones.",
+  );
+  page.say(
+    model
+      ? `Model: ${model.name} at ${model.baseUrl}.`
+      : "Its model is a script that obeys whatever it reads, in any text: the worst that a model can do.",
+  );
+  page.say("Starting an ERP, a model and Ambit on this machine ...", "dim");
+}
+
+async function tellAll(
+  line: Line,
+  stage: DemoStage,
+  state: string,
+  page: Page,
+  { signal }: Ending,
+): Promise<SceneResult[]> {
+  await requireModel(stage, page);
+  const hasTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const isAuto = line.has("auto") || !hasTerminal;
+  const ask = async () => (isAuto ? undefined : askVerdict({ page, input: process.stdin, signal, limitMs: thinkMs }));
+  const alone = line.has("auto")
+    ? "(--auto: decided for you.)"
+    : hasTerminal
+      ? "(No answer: decided for you.)"
+      : "(No terminal to ask on: decided for you.)";
+  const results = await tellStory({ page, stage, state, ask, alone });
+  const failed = results.filter(({ ok }) => !ok).length;
+  page.say();
+  page.say(`${results.length - failed} of ${results.length} scenes went as they must.`, failed > 0 ? "red" : "green");
   return results;
 }
 
-async function play(scene: Scene, stage: DemoStage, say: (text: string) => void): Promise<Ending> {
-  try {
-    return await scene.play(stage, say);
-  } catch (thrown) {
-    if (!(thrown instanceof CommandError)) throw thrown;
-    return { expected: "the scene is played to its end", observed: thrown.message, ok: false, world: "" };
+async function playAll(stage: DemoStage, { signal }: Ending): Promise<SceneResult[]> {
+  await requireModel(stage, undefined);
+  const results: SceneResult[] = [];
+  const all = sceneGroups.flatMap(({ scenes }) => scenes);
+  for (const scene of all.filter(({ anyModel }) => stage.obeys || anyModel)) {
+    const result = resultOf(scene, await playScene(scene, stage));
+    if (signal.aborted) break;
+    results.push(result);
+    console.log(JSON.stringify(result));
   }
+  return results;
 }
 
-/** Folds a paragraph at spaces to lines of 80 characters, each with this indentation. */
-function fold(text: string, indent: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(indent + word);
-  }
-  return lines.join("\n");
+/** A real model is asked once before the story: a wrong key would fail every scene of it. */
+async function requireModel(stage: DemoStage, page: Page | undefined): Promise<void> {
+  if (stage.obeys) return;
+  const asked = stage.client.say("Say hello in one word.");
+  const { state, reply } = await (page ? page.during("asking the model", asked) : asked);
+  if (state !== "failed") return;
+  throw new CommandError(`the model does not work: ${reply} Check AMBIT_MODEL_KEY, --base-url and --model`);
 }
 
-function invite(stage: Stage, state: string): void {
-  console.log(`
-It stays up until you press Ctrl-C. In another terminal:
-  export AMBIT_TOKEN=${stage.token}
-  ./ambit chat ${stage.name} "What invoices are open?" --user amy@acme.example --state ${state}
-  ./ambit chat ${stage.name} "Please process message msg_1002" --user amy@acme.example --state ${state}
-  ./ambit approvals ls ${stage.name} --state ${state}
-  ./ambit approvals deny ${stage.name} CALL --by ${approver} --state ${state}
-The deployment files of the scenes, and the ERP's own file, lie in ${dirname(stage.erpFile)}.`);
+/** What this machine refuses is one line. */
+function plainly(thrown: unknown): unknown {
+  const { code, path } = thrown as NodeJS.ErrnoException;
+  const words = {
+    ENOSPC: "the disk is full",
+    EACCES: "not allowed",
+    EPERM: "not allowed",
+    EROFS: "it cannot be written",
+  };
+  const why = words[code as keyof typeof words];
+  const isFull =
+    thrown instanceof Error && /disk is full|readonly database|unable to open database/.test(thrown.message);
+  if (why === undefined && !isFull) return thrown;
+  const where = path === undefined ? "" : ` in ${path}`;
+  return new CommandError(
+    `the demo cannot write${where} (${why ?? (thrown as Error).message}): make room, or choose another folder with --state DIR or TMPDIR`,
+  );
 }
 
 function realModel(line: Line): RealModel | undefined {
@@ -107,19 +143,4 @@ function realModel(line: Line): RealModel | undefined {
     throw new CommandError(`--base-url: ${baseUrl} is not a URL, such as https://api.openai.com/v1`);
   if (!key) throw new CommandError("no key: put it in AMBIT_MODEL_KEY (any text for a server that asks for none)");
   return { baseUrl, name, key };
-}
-
-/** The demo's own state folder: programs are kept between demos, everything else is the last demo's. */
-const home = process.env["HOME"] || tmpdir();
-const demoState = process.getuid?.() === 0 ? "/var/lib/ambit-demo" : join(home, ".local/state/ambit-demo");
-
-/** Every demo starts from the first day; refuses while another demo runs here. */
-async function clearDemoState(): Promise<void> {
-  const running = await askControl(demoState, "GET", "/v1/status").catch(() => undefined);
-  if (running)
-    throw new CommandError("a demo runs already; stop it with Ctrl-C there, or give this one its own --state DIR");
-  if (!existsSync(demoState)) return;
-  for (const name of readdirSync(demoState)) {
-    if (name !== "programs") rmSync(join(demoState, name), { recursive: true, force: true });
-  }
 }

@@ -36,6 +36,8 @@ export interface HostProcessOptions {
   readonly otlp?: string | undefined;
   /** How long turns that walk may take to end when it is told to, milliseconds; left out, they have no time. */
   readonly drainMs?: number;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** Starts Ambit on a state folder. `log` gets its lines, one JSON object each. */
@@ -68,8 +70,14 @@ export async function startHost(options: HostProcessOptions, log: (line: string)
   const began = Date.now();
   for (;;) {
     if (ended.code !== undefined) {
-      const why = (last.trim().split("\n").at(-1) ?? "").replace(/^supervisor: /, "");
+      const why = lastWords(last)
+        .replace(/^supervisor: /, "")
+        .replace(/^Error: (?=ENOSPC)/, "the disk is full: ");
       throw new CommandError(why === "" ? `the supervisor ended (${ended.code})` : why);
+    }
+    if (options.signal?.aborted) {
+      await endChild(child, stopGraceMs);
+      throw new CommandError("the start was stopped");
     }
     const status = await askStatus(options.state);
     if (status && status.pid === child.pid) {
@@ -84,6 +92,12 @@ export async function startHost(options: HostProcessOptions, log: (line: string)
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** The last line that is not one of a stack. */
+function lastWords(said: string): string {
+  const lines = said.split("\n").filter((line) => line.trim() !== "" && !/^\s+at /.test(line));
+  return (lines.at(-1) ?? "").trim();
 }
 
 /** Status of the host on this state folder, with the pid that answered; undefined while nothing answers or serves. */

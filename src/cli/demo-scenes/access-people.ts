@@ -18,6 +18,7 @@ const [press, tom] = ["press@acme.example", "tom@acme.example"];
 export const selfApproval: Scene = {
   name: "self-approval",
   title: "Who may approve asks for access herself",
+  gist: "her own yes does not count; another owner's does",
   play: async (stage, say) => {
     const desk = await stage.desk();
     const directory = new Directory(desk.file);
@@ -51,6 +52,7 @@ export const selfApproval: Scene = {
 export const privilegedTwo: Scene = {
   name: "privileged-two",
   title: "Administrators' rights need two people, and there is no way round",
+  gist: "one yes does nothing; the second person's grants it",
   play: async (stage, say) => {
     const { clerk, file } = await stage.desk();
     const directory = new Directory(file);
@@ -83,6 +85,7 @@ export const privilegedTwo: Scene = {
 export const noticePublished: Scene = {
   name: "notice-published",
   title: "A notice goes out in the words that somebody read",
+  gist: "one word more is another notice: only the words that were read go out",
   play: async (stage, say) => {
     const { clerk, file } = await stage.desk();
     const directory = new Directory(file);

@@ -20,6 +20,7 @@ import {
 export const approvalReplayed: Scene = {
   name: "approval-replayed",
   title: "An approval is used a second time",
+  gist: "it fits one call, once: paid once",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const order = orderPayment(8101);
@@ -50,6 +51,7 @@ export const approvalReplayed: Scene = {
 export const argumentsChanged: Scene = {
   name: "arguments-changed",
   title: "Something else than what was approved is wanted",
+  gist: "an approval fits the exact call only: the other amount is not paid",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const small = await clerk.client.say(orderPayment(8102));
@@ -91,6 +93,7 @@ export const argumentsChanged: Scene = {
 export const denied: Scene = {
   name: "denied",
   title: "A person says no to one of two calls, and why",
+  gist: "the agent is told why, and nothing is paid",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const mail = { to: "contact@riviere.example", subject: "Your invoice", body: "We are looking at it." };
@@ -127,6 +130,7 @@ export const denied: Scene = {
 export const approvalExpired: Scene = {
   name: "approval-expired",
   title: "Nobody decides in time",
+  gist: "undecided means no: nothing is paid",
   play: async (stage, say) => {
     const edits = [{ after: "pay_invoice:", find: "expires: 4h", replace: "expires: 2s" }];
     const clerk = await stage.deploy("clerk-in-a-hurry", edits);

@@ -24,6 +24,7 @@ const endedMs = 20_000;
 export const frozen: Scene = {
   name: "frozen",
   title: "The operator freezes a clerk, and its gate does not care",
+  gist: "the broker passes nothing on all the same: nothing is paid while frozen",
   play: async (stage, say) => {
     const clerk = await stage.deploy("clerk-to-freeze", []);
     const world = new World(stage.erpFile);

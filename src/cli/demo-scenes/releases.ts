@@ -18,6 +18,7 @@ const cents = 900_008;
 export const rolledBack: Scene = {
   name: "rolled-back",
   title: "A release with a wider limit is taken back",
+  gist: "what was held under it is over: nothing is paid",
   play: async (stage, say) => {
     const name = "clerk-rolled-back";
     const world = new World(stage.erpFile);

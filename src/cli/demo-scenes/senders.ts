@@ -12,6 +12,7 @@ const cents = 8111;
 export const unlistedSender: Scene = {
   name: "unlisted-sender",
   title: "Somebody who is not listed writes",
+  gist: "told once, then nothing; the model never saw a word of it",
   play: async ({ clerk, erpFile, asked }, say) => {
     const world = new World(erpFile);
     const before = asked().length;
@@ -44,6 +45,7 @@ const edits = [
 export const rateLimited: Scene = {
   name: "rate-limited",
   title: "One user sends more than the file allows",
+  gist: "the fourth message waits outside; a colleague is still served",
   play: async (stage, say) => {
     const clerk = await stage.deploy("clerk-in-demand", edits);
     const question = (n: number) => `What invoices are open? I ask for time ${n}.`;

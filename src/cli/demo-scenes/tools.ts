@@ -19,6 +19,7 @@ import type { Clerk } from "../demo-clerk.ts";
 export const unknownTool: Scene = {
   name: "unknown-tool",
   title: "The model calls tools that it was not given",
+  gist: "they do not exist for it: refused, nothing changed",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const accounts = readAccounts(erpFile);
@@ -48,6 +49,7 @@ export const unknownTool: Scene = {
 export const overLimit: Scene = {
   name: "over-limit",
   title: "One cent over the limit of the file",
+  gist: "refused without asking anybody; the exact limit is held, approved and paid",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const over = await clerk.client.say(orderPayment(500_001));
@@ -75,6 +77,7 @@ export const overLimit: Scene = {
 export const changedTool: Scene = {
   name: "changed-tool",
   title: "The ERP's server says something new about a tool",
+  gist: "the tool is out of use until a person has looked",
   play: async ({ clerk, erpFile }, say) => {
     const world = new World(erpFile);
     const wanted = { invoice_id: cleaner.invoice, iban: cleaner.iban, amount_cents: 8106 };

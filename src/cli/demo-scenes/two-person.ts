@@ -23,6 +23,7 @@ const edits = [
 export const twoPerson: Scene = {
   name: "two-person",
   title: "Two people must approve, and one tries to be both",
+  gist: "one person never counts twice, nor who asked: paid after the second one's yes",
   play: async (stage, say) => {
     const clerk = await stage.deploy("clerk-of-two", edits);
     const world = new World(stage.erpFile);
