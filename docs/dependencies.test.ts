@@ -6,14 +6,16 @@ import { relative } from "node:path";
 import { test } from "node:test";
 import {
   describeCount,
+  describeDirect,
   listDirect,
   listLocked,
   readList,
   readLock,
   readPackageFile,
+  readReadme,
   readReasons,
 } from "./dependencies.ts";
-import { countSentence, renderList, type Lock, type PackageFile } from "./dependencies.ts";
+import { countSentence, renderList, shortSentence, type Lock, type PackageFile } from "./dependencies.ts";
 
 const regenerate = `run: ${relative(process.cwd(), process.execPath)} docs/dependencies.ts, and say in the commit why`;
 
@@ -104,4 +106,8 @@ test("the count of packages that DEPENDENCIES.md gives is the lock's", () => {
   const packages = { "": { version: "0" }, "node_modules/a": { version: "1.0.0" } };
   const elsewhere = { version: "1.0.0", os: ["darwin"] };
   assert.match(describeCount({ packages: { ...packages, "node_modules/b": elsewhere } }), /^2 packages are locked, 1 /);
+});
+
+test("README.md counts what is asked for at run time", () => {
+  assert.equal(shortSentence.exec(readReadme())?.[0], describeDirect(readPackageFile()), regenerate);
 });

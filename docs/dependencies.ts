@@ -27,6 +27,7 @@ export type PackageFile = { readonly [group in DependencyGroup]?: Readonly<Recor
 
 const folder = "node_modules/";
 const listFile = new URL("dependencies.txt", import.meta.url);
+const readmeFile = new URL("../README.md", import.meta.url);
 const reasonsFile = new URL("../DEPENDENCIES.md", import.meta.url);
 
 /** The sentence of DEPENDENCIES.md that counts. */
@@ -69,6 +70,18 @@ export function describeCount(lock: Lock): string {
   return `${locked.length} packages are locked, ${installed.length} of them are installed on 64-bit x86 Linux`;
 }
 
+/** The sentence of README.md that counts. */
+export const shortSentence = /\d+ direct at run time, none with an install script that runs/;
+
+/** How many packages are asked for at run time, without those for development. */
+export function describeDirect(file: PackageFile): string {
+  return `${Object.keys(file.dependencies ?? {}).length} direct at run time, none with an install script that runs`;
+}
+
+export function readReadme(): string {
+  return readFileSync(readmeFile, "utf8");
+}
+
 /** The committed list: a line a package, sorted by name. A package inside another one's folder names that folder. */
 export function renderList(lock: Lock): string {
   const lines = listLocked(lock).map(([path, locked]) => {
@@ -88,5 +101,6 @@ export function renderList(lock: Lock): string {
 if (import.meta.main) {
   const lock = readLock();
   writeFileSync(listFile, renderList(lock));
+  writeFileSync(readmeFile, readReadme().replace(shortSentence, describeDirect(readPackageFile())));
   writeFileSync(reasonsFile, readReasons().replace(countSentence, describeCount(lock)));
 }

@@ -110,7 +110,7 @@ test("a copy that was put back as docs/upgrades.md says is the state from before
   const [backup] = listBackups(state);
   assert.ok(backup);
   const page = readFileSync(new URL("../../../docs/upgrades.md", import.meta.url), "utf8");
-  const script = /<!-- going back -->\n```sh\n([\s\S]*?)```/.exec(page)?.[1];
+  const script = /^## Going back\n[\s\S]*?\n```sh no-run\n([\s\S]*?)```/m.exec(page)?.[1];
   assert.ok(script, "the page has the commands");
   execFileSync("/bin/sh", ["-euc", script], { env: { PATH: process.env["PATH"], STATE: state, BACKUP: backup.name } });
   const registry = openRegistry(join(state, "host.sqlite"), () => "");
