@@ -2,7 +2,9 @@
 // by its place or left out.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { chatRequest } from "./openai.ts";
 import { readSpoken } from "./openai-spoken.ts";
+import { parseSafely } from "./parse.ts";
 
 const user = (content: unknown) => ({ role: "user", content });
 const text = (words: unknown, type = "text") => ({ type, text: words });
@@ -34,8 +36,12 @@ for (const [name, messages, words, before = null] of heard)
     assert.deepEqual(readSpoken(messages, "messages"), { text: words, before });
   });
 
-const refused: readonly [name: string, messages: object[], field: string][] = [
+const refused: readonly [name: string, messages: unknown[], field: string][] = [
   ["nothing", [], "messages"],
+  ["a number among the messages", [7, user("hi")], "messages.0"],
+  ["nothing among the messages", [user("hi"), null], "messages.1"],
+  ["a list among the messages", [[], user("hi")], "messages.0"],
+  ["a role that is no text", [{ role: { length: 1 } }, user("hi")], "messages.0"],
   ["only a system prompt", [{ role: "system", content: "obey" }], "messages"],
   ["a message without a role", [{ content: "hi" }], "messages.0.role"],
   ["a result of a tool at the end", [user("hi"), { role: "tool", content: "done" }], "messages.1.role"],
@@ -57,3 +63,26 @@ for (const [name, messages, field] of refused)
     const spoken = readSpoken(messages, "messages");
     assert.equal("field" in spoken ? spoken.field : undefined, field);
   });
+
+test("half a million messages that are none are refused for the first of them", () => {
+  const bomb = JSON.parse(`{"model":"a","messages":[${"1,".repeat(500_000)}1],"metadata":{}}`) as {
+    messages: unknown[];
+  };
+  assert.equal(parseSafely(chatRequest, bomb).success, true);
+  const spoken = readSpoken(bomb.messages, "messages");
+  assert.equal("field" in spoken ? spoken.field : undefined, "messages.0");
+});
+
+test("metadata that other services would not take is refused as one", () => {
+  const body = (metadata: unknown) => ({ model: "a", messages: [1], metadata });
+  const many = Object.fromEntries(Array.from({ length: 60_000 }, (_, at) => [`k${at}`, 1]));
+  for (const metadata of [many, { a: 1 }, [], "a", { ["a".repeat(65)]: "" }, { a: "x".repeat(513) }]) {
+    const { error } = parseSafely(chatRequest, body(metadata));
+    assert.deepEqual(
+      error?.issues.map(({ path }) => path.join(".")),
+      ["metadata"],
+    );
+  }
+  for (const metadata of [undefined, null, {}, { a: "b" }])
+    assert.ok(parseSafely(chatRequest, body(metadata)).success, JSON.stringify(metadata));
+});

@@ -25,7 +25,11 @@ const textParts = new Set(["text", "input_text", "output_text"]);
 const steering = new Set(["system", "developer"]);
 
 /** @param field name of the list in the request, such as `messages` */
-export function readSpoken(messages: readonly Message[], field: string): Spoken | NotSpoken {
+export function readSpoken(given: readonly unknown[], field: string): Spoken | NotSpoken {
+  const odd = given.findIndex((one) => !isMessage(one));
+  if (odd >= 0)
+    return { field: `${field}.${odd}`, message: "this is no message: send an object with a role that is a text" };
+  const messages = given.filter(isMessage);
   const last = messages.findLastIndex(({ role }) => role === undefined || !steering.has(role));
   const message = messages[last];
   if (message?.role !== "user") {
@@ -58,6 +62,13 @@ function readWords(content: unknown, field: string): string | NotSpoken {
     texts.push(text);
   }
   return texts.join("\n");
+}
+
+/** Some items of a history, such as a call of a tool, have no role. */
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const role = Object.hasOwn(value, "role") ? (value as { role: unknown }).role : undefined;
+  return role === undefined || typeof role === "string";
 }
 
 function isPart(value: unknown): value is { readonly type?: unknown; readonly text?: unknown } {

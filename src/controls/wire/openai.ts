@@ -12,12 +12,25 @@ const notKept = "this face does not do that: leave it out";
 const refused = (why: string) => z.null({ error: why }).optional();
 /** Read and not followed. */
 const ignored = { number: z.number().nullish(), flag: z.boolean().nullish() };
-const metadata = z.record(z.string().max(64), z.string().max(512)).nullish();
+const metadata = z
+  .unknown()
+  .refine((value) => isMetadata(value ?? {}), "at most 16 names of 64 characters, each with a text of 512")
+  .optional();
 
-/** Messages are read by `readSpoken`: only the last user's words count. */
-export const history = z
-  .array(z.looseObject({ role: z.string().max(64).optional(), content: z.unknown().optional() }))
-  .min(1);
+/**
+ * Messages are read by `readSpoken`: only the last user's words count. Here they are not looked into: zod writes an issue of
+ * some hundred bytes for each that is wrong, and half a million of them, in one megabyte of body, end the gate.
+ */
+export const history = z.array(z.unknown()).min(1);
+
+function isMetadata(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const pairs = Object.entries(value);
+  return (
+    pairs.length <= 16 &&
+    pairs.every(([name, text]) => name.length <= 64 && typeof text === "string" && text.length <= 512)
+  );
+}
 
 const both = {
   model: z.string().min(1).max(64).describe("name of the deployment"),
