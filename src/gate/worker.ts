@@ -2,10 +2,11 @@
 // supervisor (the operator), each with a token of this deployment, or signed; everything is parsed before it is believed.
 import { parseBearer } from "../controls/access/bearer.ts";
 import { matchToken } from "../controls/access/token.ts";
+import { webhookPath } from "../controls/wire/gate.ts";
 import { answerChannel } from "./channels/api.ts";
 import { answerOpenAi } from "./channels/openai.ts";
 import { asOpenAiError, isOpenAiPath } from "./channels/openai-error.ts";
-import { answerWebhook, webhookPath } from "./channels/webhook.ts";
+import { answerWebhook } from "./channels/webhook.ts";
 import { answerControl } from "./control.ts";
 import { openRelease, openTokens, type Env, type TokenRow } from "./env.ts";
 import { beat } from "./heartbeat.ts";

@@ -33,6 +33,8 @@ export const messageRequest = z.strictObject({
   room: place.optional().describe("room it was said in, where the channel has rooms"),
   workspace: place.optional().describe("workspace it was said in, where the channel has workspaces"),
 });
+/** The one path to which strangers may send a body: it has a share of the front's places of its own. */
+export const webhookPath = "/v1/webhooks";
 /**
  * `POST /v1/webhooks`, without a token: signed as standardwebhooks.com says, `webhook-id` being the key of a retry. `data`
  * is a message as above; what is signed is the whole body and the time in the header, not the one in the body.
@@ -45,9 +47,12 @@ export const webhookRequest = z.strictObject({
 /** 202: the message is on disk and will be answered, whatever dies. */
 export const messageAccepted = z.strictObject({ thread: threadId, turn: z.int() });
 
+/** People copy it into a command out of what a gate said, which may have been taken over. */
+const callId = z.string().regex(/^[A-Za-z0-9_-]{1,80}$/);
+
 /** A call that waits for a person, as shown to whoever asked. */
 export const heldCall = z.strictObject({
-  callId: z.string(),
+  callId,
   tool: z.string(),
   reason: z.string(),
   expires: z.string(),
@@ -79,7 +84,7 @@ export type ApprovalState = z.infer<typeof approvalState>;
 
 /** `GET /control/approvals[?state=held]` and `GET /control/approvals/<callId>` */
 export const approvalView = z.strictObject({
-  callId: z.string(),
+  callId,
   state: approvalState,
   thread: z.string(),
   turn: z.int(),

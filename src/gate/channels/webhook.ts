@@ -22,7 +22,6 @@ import { saidBy } from "./said-by.ts";
 import { channelOff, late, takeMessage } from "./way-in.ts";
 
 const channel = "webhook";
-export const webhookPath = "/v1/webhooks";
 /** The broker answers within milliseconds, or is restarting. */
 const checkMs = 5000;
 
@@ -33,7 +32,7 @@ const tooManyChecks: Refusal = {
   message: "too many webhooks are checked at once: send it again later",
 };
 
-/** Answers a request to `webhookPath`; nobody is known yet. */
+/** Answers a request to `/v1/webhooks`; nobody is known yet. */
 export async function answerWebhook(request: Request, env: Env): Promise<Response> {
   if (request.method !== "POST") return problemResponse(405, "wrong_method", "use POST", undefined, { allow: "POST" });
   if (!openRelease(env).manifest.channels.webhook) return refusalResponse(channelOff(channel));

@@ -27,6 +27,7 @@ test("the documented limits are the ones that hold when nobody says otherwise", 
     sockets: 2_000,
     socketsPerClient: 1_000,
     requestsPerGate: 200,
+    webhooksPerGate: 50,
   });
 });
 
@@ -172,6 +173,24 @@ test("an address has its share of connections; one more is closed at once and th
     return last.text().includes("answered");
   });
   for (const wire of [...wires, last]) wire.socket.destroy();
+});
+
+test("webhooks that strangers hold open take no place of those who have a token", async (t) => {
+  const stand = await openStand(t, { requestsPerGate: 1, webhooksPerGate: 2 });
+  const gate = await stand.gate("clerk", (request, response) =>
+    request.resume().on("end", () => response.end("heard")),
+  );
+  const slow = "POST /d/clerk/v1/webhooks?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx";
+  const wires = [1, 2].map(() => openWire(stand.port, slow));
+  await eventually("two are under way", () => gate.seen.length === 2);
+  const third = await fetch(`${stand.url}/d/clerk/v1/webhooks`, { method: "POST", body: "x" });
+  assert.equal(((await third.json()) as Problem).type, "urn:ambit:problem:deployment_busy");
+  const asked = await fetch(`${stand.url}/d/clerk/v1/messages`, { method: "POST", body: "x" });
+  assert.equal(await asked.text(), "heard");
+  for (const wire of wires) wire.socket.destroy();
+  await eventually("both have ended", () => stand.records.length === 4);
+  const again = await fetch(`${stand.url}/d/clerk/v1/webhooks`, { method: "POST", body: "x" });
+  assert.equal(await again.text(), "heard");
 });
 
 test("a deployment that hangs has its share of requests; one more is refused at once and the others go on", async (t) => {

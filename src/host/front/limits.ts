@@ -34,6 +34,8 @@ export interface FrontLimits {
   readonly socketsPerClient: number;
   /** Requests of one deployment under way: one that hangs must leave connections to the others. */
   readonly requestsPerGate: number;
+  /** The same of webhooks, beside those: they come without a token, and strangers would hold every other place. */
+  readonly webhooksPerGate: number;
 }
 
 export const frontLimits: FrontLimits = {
@@ -54,4 +56,5 @@ export const frontLimits: FrontLimits = {
   sockets: 2_000,
   socketsPerClient: 1_000,
   requestsPerGate: 200,
+  webhooksPerGate: 50,
 };

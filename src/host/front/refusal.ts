@@ -67,7 +67,7 @@ const rows = {
     503,
     "rate-limits",
     "Deployment busy",
-    "The deployment has 200 requests under way and received nothing of this one; ask again in a moment.",
+    "The deployment has 200 requests, or 50 webhooks, under way and received nothing of this one; ask again in a moment.",
   ),
   frozen: row(
     503,

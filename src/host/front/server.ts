@@ -13,6 +13,7 @@ import { limitPerClient } from "./connections.ts";
 import { type Exchange, fail, passOn } from "./exchange.ts";
 import { Owners, paceServer } from "../paced-socket.ts";
 import { parseHost } from "../../controls/access/host-name.ts";
+import { webhookPath } from "../../controls/wire/gate.ts";
 import { findHost } from "./host-names.ts";
 import { findClient, type TrustedProxies } from "../trusted-proxies.ts";
 import { Shares } from "./shares.ts";
@@ -48,6 +49,7 @@ interface Door extends FrontOptions {
   /** Connections on which a request came too early: what follows it costs nothing more. */
   readonly refused: WeakSet<Duplex>;
   readonly shares: Shares;
+  readonly webhookShares: Shares;
   isDraining: boolean;
 }
 
@@ -60,6 +62,7 @@ export function createFront(options: FrontOptions): Front {
     current: new WeakMap(),
     refused: new WeakSet(),
     shares: new Shares(limits.requestsPerGate),
+    webhookShares: new Shares(limits.webhooksPerGate),
     isDraining: false,
   };
   const server = createServer({
@@ -118,7 +121,8 @@ function serve(door: Door, request: IncomingMessage, response: ServerResponse): 
   const to = { ...route, socketPath, isFrozen: () => isFrozen(door.run, route.deployment) };
   exchange.outcome.deployment = route.deployment;
   if (to.isFrozen()) return fail(exchange, "frozen");
-  const leave = door.shares.enter(route.deployment);
+  const isWebhook = route.path === webhookPath || route.path.startsWith(`${webhookPath}?`);
+  const leave = (isWebhook ? door.webhookShares : door.shares).enter(route.deployment);
   if (leave === null) return fail(exchange, "deployment_busy");
   response.once("close", leave);
   if (expect !== undefined && exchange.hasBody) response.writeContinue();
