@@ -84,6 +84,19 @@ for (const [name, form] of [
     assert.ok(shown >= events.length - 3 && shown > events.findIndex((event) => event.includes("This waits.")));
   });
 
+test("a long answer is written as it is read: whoever reads nothing keeps one event of it in memory", async () => {
+  const text = `${"x".repeat(250)}\n`.repeat(800);
+  const sizes: number[] = [];
+  const { body } = streamTurn(followed(responsesForm(null)), openGate([{ ...done, text }]).env);
+  for await (const chunk of body ?? []) sizes.push(chunk.length);
+  assert.ok(sizes.reduce((sum, size) => sum + size, 0) > 5 * text.length);
+  assert.ok(Math.max(...sizes) < 1.5 * text.length, String(Math.max(...sizes)));
+  const short: string[] = [];
+  const { body: other } = streamTurn(followed(responsesForm(null)), openGate([{ ...done, text: "Hi." }]).env);
+  for await (const chunk of other ?? []) short.push(new TextDecoder().decode(chunk));
+  assert.equal(short.length, 1);
+});
+
 test("a gate that ends says that the turn goes on, in both forms, and cuts nobody off in silence", async () => {
   drain.letGo();
   const refused = await wholeTurn(followed(), openGate([running]).env);

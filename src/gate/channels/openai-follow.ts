@@ -17,6 +17,8 @@ import { tellTurn, type Channel } from "./way-in.ts";
 const beatMs = 10_000;
 /** Nobody listens longer; a turn that a person froze or forgot would be listened to for ever. */
 const longestMs = 3_600_000;
+/** Events that are shorter together go out together. */
+const fewCharacters = 16_384;
 
 export interface Followed {
   readonly channel: Channel;
@@ -74,13 +76,31 @@ async function* events(followed: Followed, env: Env, beat: number): AsyncGenerat
       const error = openAiError(news.status, await news.json());
       return yield (stream ?? followed.form.stream({ ...followed, created: 0 })).fail(error).join("");
     }
-    const begun = stream ? [] : (stream = followed.form.stream(turnedOf(followed, news))).begin();
+    const isFirst = stream === undefined;
+    stream ??= followed.form.stream(turnedOf(followed, news));
     text += news.text;
-    const pieces = cutSegments(news.text).flatMap((piece) => stream?.piece(piece) ?? []);
-    const last = hasEnded(news.state) ? stream.end(await end(followed, news, text, env)) : [];
-    const lines = [...begun, ...pieces, ...last];
-    yield lines.length > 0 ? lines.join("") : ": still at work\n\n";
+    const ended = hasEnded(news.state) ? await end(followed, news, text, env) : undefined;
+    if (!isFirst && news.text === "" && !ended) yield ": still at work\n\n";
+    yield* together(written(stream, isFirst, news.text, ended));
   }
+}
+
+function* written(stream: FormStream, isFirst: boolean, text: string, ended: Ended | undefined): Generator<string> {
+  if (isFirst) yield* stream.begin();
+  for (const piece of cutSegments(text)) yield* stream.piece(piece);
+  if (ended) yield* stream.end(ended);
+}
+
+/** Small events go out in one piece. Not all of them: many who ask for a long answer and read nothing would fill the gate. */
+function* together(events: Iterable<string>): Generator<string> {
+  let some = "";
+  for (const event of events) {
+    some += event;
+    if (some.length < fewCharacters) continue;
+    yield some;
+    some = "";
+  }
+  if (some !== "") yield some;
 }
 
 /** What a turn says, piece by piece, to its end. A response instead is why nobody can be told more now. */

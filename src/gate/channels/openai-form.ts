@@ -29,7 +29,8 @@ export interface Form {
 export interface FormStream {
   begin(): string[];
   piece(text: string): string[];
-  end(ended: Ended): string[];
+  /** Made as they are asked for: some hold the whole text again, and a client may be slow to read. */
+  end(ended: Ended): Iterable<string>;
   /** It cannot go on. */
   fail(error: OpenAiError): string[];
 }

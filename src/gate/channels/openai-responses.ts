@@ -21,12 +21,12 @@ function stream(turned: Turned, previous: string | null): FormStream {
       event("response.content_part.added", { ...place, part: part("") }),
     ],
     piece: (delta) => [event("response.output_text.delta", { ...place, delta, logprobs: [] })],
-    end: (ended) => [
-      event("response.output_text.done", { ...place, text: ended.text, logprobs: [] }),
-      event("response.content_part.done", { ...place, part: part(ended.text) }),
-      event("response.output_item.done", { output_index: 0, item: message(turned, ended) }),
-      event("response.completed", { response: completed(turned, previous, ended) }),
-    ],
+    *end(ended) {
+      yield event("response.output_text.done", { ...place, text: ended.text, logprobs: [] });
+      yield event("response.content_part.done", { ...place, part: part(ended.text) });
+      yield event("response.output_item.done", { output_index: 0, item: message(turned, ended) });
+      yield event("response.completed", { response: completed(turned, previous, ended) });
+    },
     fail: ({ error }) => [event("error", { ...error, type: "error" })],
   };
 }
