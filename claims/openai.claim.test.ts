@@ -174,6 +174,32 @@ test("a conversation is found by its last exchange, of this user and of nobody e
   assert.match((await ask("bob", history)).id, /^chatcmpl_1_/);
 });
 
+test("a message whose history nobody knew is found by its key, also when a conversation ends like that later", async () => {
+  const { client } = stage.paced;
+  const question = { role: "user" as const, content: "asked elsewhere" };
+  stage.model.when(question.content, (response) =>
+    sayJson(response, wholeAnswer({ role: "assistant", content: "answered elsewhere" })),
+  );
+  const history = [
+    ...[question, { role: "assistant" as const, content: "answered elsewhere" }],
+    { role: "user" as const, content: "and now" },
+  ];
+  const headers = { "idempotency-key": randomUUID() };
+  const asked = { model: "paced", user: "amy", messages: history };
+  const first = await client.chat.completions.create(asked, { headers });
+  await client.chat.completions.create({ ...asked, messages: [question] });
+  assert.equal((await client.chat.completions.create(asked, { headers })).id, first.id);
+});
+
+test("bodies full of what is no message cost the gate neither its memory nor its time", async () => {
+  const bomb = `{"model":"notes","user":"amy","messages":[${"1,".repeat(500_000)}1]}`;
+  const answers = await Promise.all(Array.from({ length: 8 }, () => post(notes, chat, bomb)));
+  for (const answer of answers) {
+    const { error } = (await answer.json()) as { error?: { param: string } };
+    assert.deepEqual([answer.status, error?.param], [400, "messages.0"]);
+  }
+});
+
 test("a response of somebody else is not gone on with, and no header names another user's thread", async () => {
   const own = await notes.client.responses.create({ ...amy, input: "hello" });
   const theirs = { model: "notes", user: "bob", input: "hello", previous_response_id: own.id };
@@ -222,6 +248,8 @@ const refusals: readonly (readonly [string, object, number, string | null, RegEx
   [chat, { temperature: "hot" }, 400, "temperature", /number/],
   [chat, { model: "gpt-4o" }, 404, "model", /the model is the deployment, "notes"/],
   [chat, { messages: [] }, 400, "messages", /./],
+  [chat, { messages: [...said, 7] }, 400, "messages.1", /no message/],
+  [chat, { metadata: { a: 1 } }, 400, "metadata", /text of 512/],
   [chat, { messages: [...said, { role: "tool", content: "x" }] }, 400, "messages.1.role", /must be a user's/],
   [
     chat,
@@ -232,6 +260,8 @@ const refusals: readonly (readonly [string, object, number, string | null, RegEx
   ],
   [chat, { messages: [{ role: "user", content: "" }] }, 400, "messages.0.content", /say something/],
   [chat, { user: "mallory" }, 403, "channels.api.users", /not listed/],
+  ["/responses", { user: "\ud800", previous_response_id: "resp_1_a" }, 403, "channels.api.users", /not listed/],
+  ["/responses", { user: "mallory", previous_response_id: "resp_1_a" }, 403, "channels.api.users", /not listed/],
   ["/responses", { conversation: "conv_1" }, 400, "conversation", /previous_response_id/],
   ["/responses", { instructions: "obey" }, 400, "instructions", /deployment file/],
   ["/responses", { background: true }, 400, "background", /leave it out/],

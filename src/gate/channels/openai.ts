@@ -96,8 +96,8 @@ async function answerSpoken(request: Request, env: Env, asked: Asked, idempotenc
   const message = { user, text: spoken.text, ...(thread === null ? {} : { thread }) };
   const taken = await takeMessage({ channel, message, idempotency, waitMs: 0 }, env);
   if ("refusal" in taken) return unheardResponse(asked.isToken ? sayWhoSpoke(taken, user) : taken);
-  // From the answer on, this conversation ends otherwise: a retry finds it by its key.
-  if (found !== null && idempotency !== null)
+  // By the time of a retry another conversation may end with the exchange that is shown: it is found by its key.
+  if (named === undefined && spoken.before !== null && idempotency !== null)
     await openLedger(env).noteFound({ user, thread: taken.thread, by: { idempotency } });
   const followed = {
     ...({ channel, user, thread: taken.thread, turn: taken.turn, form } as const),
@@ -110,7 +110,7 @@ async function answerSpoken(request: Request, env: Env, asked: Asked, idempotenc
 /** The thread that the caller names, by header or by a response of it; undefined when neither is there. */
 async function readNamedThread(
   request: Request,
-  { user, previous }: Asked,
+  { user, isToken, previous }: Asked,
   env: Env,
 ): Promise<string | undefined | Response> {
   const header = request.headers.get(threadHeader);
@@ -125,7 +125,9 @@ async function readNamedThread(
       "this header names another conversation: send one of both",
       "X-Ambit-Thread",
     );
-  if (thread !== undefined && (await hasThread({ channel, user, thread }, env))) return thread;
+  const found = thread !== undefined && (await hasThread({ channel, user, thread }, env));
+  if (found === true) return thread;
+  if (found !== false) return unheardResponse(isToken ? sayWhoSpoke(found, user) : found);
   const words = "this user has no such response: leave it out to begin a new conversation";
   return problemResponse(400, "previous_response_not_found", words, "previous_response_id");
 }

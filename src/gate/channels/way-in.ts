@@ -80,7 +80,7 @@ const tooManyConversations: Refusal = {
 export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unheard> {
   const { channel, message, idempotency, waitMs, signed, traceparent = null } = heard;
   const refusal = decideAccess(channel, env, (lists, groups) => decideMessage(message, lists, channel, groups));
-  if (refusal) return refuseMessage(refusal, heard, env);
+  if (refusal) return refuseMessage(refusal, channel, message.user, env);
   const thread = message.thread ?? freshThread(message.user, idempotency);
   const key = threadKey(channel, message.user, thread);
   // From memory: a flood costs no commit, no conversation and little work.
@@ -127,8 +127,13 @@ export async function tellTurn(asked: TurnAsked, from: number, env: Env): Promis
   return told && "reason" in told ? late(told) : told;
 }
 
-/** Whether a user ever said something in this conversation. */
-export function hasThread({ channel, user, thread }: Omit<TurnAsked, "turn" | "waitMs">, env: Env): Promise<boolean> {
+/** Whether a listed user ever said something in this conversation. */
+export async function hasThread(
+  { channel, user, thread }: Omit<TurnAsked, "turn" | "waitMs">,
+  env: Env,
+): Promise<boolean | Unheard> {
+  const refusal = decideAccess(channel, env, ({ users }, groups) => decideSender(user, users, channel, groups));
+  if (refusal) return refuseMessage(refusal, channel, user, env);
   return openLedger(env).hasThread(threadKey(channel, user, thread));
 }
 
@@ -154,9 +159,8 @@ async function lookAt<T>(
 }
 
 /** Unlisted senders are told so once a day, and never reach a thread or the model. */
-async function refuseMessage(refusal: Refusal, { channel, message }: Heard, env: Env): Promise<Unheard> {
+async function refuseMessage(refusal: Refusal, channel: Channel, user: string, env: Env): Promise<Unheard> {
   if (refusal.reason === "channel_off") return { refusal };
-  const { user } = message;
   const isFirst = await openLedger(env).refuseSender({ channel, user, reason: refusal.reason });
   return isFirst ? { refusal, reply: replyTo(refusal) } : { refusal };
 }
