@@ -1,6 +1,7 @@
 // A process that ends: what walks goes on, nothing starts, and whoever waits is let go once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { untilRung } from "./bell.ts";
 import { Drain } from "./drain.ts";
 
 test("with nothing under way it has drained at once, and no turn starts any more", async () => {
@@ -30,7 +31,7 @@ test("a turn that throws walks no more", async () => {
 test("whoever waits is let go when it is said, not before", async () => {
   const drain = new Drain();
   let isGone = false;
-  const waiting = drain.closing.finally(() => (isGone = true));
+  const waiting = untilRung([drain.closing], 60_000).finally(() => (isGone = true));
   await drain.run(0);
   assert.equal(isGone, false);
   drain.letGo();

@@ -1,13 +1,16 @@
 // Control `redeploys`: the end of a release's process in good order. No turn starts any more, those that walk go on, what
 // comes meanwhile is on disk for the next release, and whoever waits for an answer is let go in time to ask that one. In
 // memory on purpose: it is this process that ends; a release that is not replaced after all comes back as a new one.
+import { Bell } from "./bell.ts";
+
 /** How often it is looked whether a turn still walks, milliseconds. */
 const everyMs = 5;
 
 export class Drain {
   #isOn = false;
   #walking = 0;
-  readonly #closing = Promise.withResolvers<void>();
+  /** Rings when nobody may be kept waiting. */
+  readonly closing = new Bell();
   #isClosing = false;
 
   /** True once no turn may start. */
@@ -18,11 +21,6 @@ export class Drain {
   /** True once nobody may be kept waiting. */
   get isClosing(): boolean {
     return this.#isClosing;
-  }
-
-  /** Resolves then. */
-  get closing(): Promise<void> {
-    return this.#closing.promise;
   }
 
   /** Counts a turn that walks. */
@@ -46,7 +44,7 @@ export class Drain {
   /** Lets everybody go who waits for a turn. */
   letGo(): void {
     this.#isClosing = true;
-    this.#closing.resolve();
+    this.closing.ring();
   }
 }
 

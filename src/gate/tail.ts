@@ -2,9 +2,9 @@
 // listener: it writes to its journal, and whoever listens reads there, from any place, as often as it likes. So a listener
 // that leaves loses nothing, one that comes back hears the same words from the start, and a kill changes none of them.
 import type { Journal, TurnState } from "./journal.ts";
+import { Bell, untilRung } from "./bell.ts";
 import { drain } from "./drain.ts";
 import { shownCalls, type ShownCall } from "./shown-calls.ts";
-import { atMost } from "./time-limit.ts";
 import type { Usage } from "./usage.ts";
 
 /** What a turn said, from a place on. */
@@ -22,7 +22,7 @@ export interface Told {
 
 export class Tail {
   readonly #journal: Journal;
-  #changed = Promise.withResolvers<void>();
+  readonly #changed = new Bell();
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -30,8 +30,7 @@ export class Tail {
 
   /** Something was written. */
   announce(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    this.#changed.ring();
   }
 
   /** Waits up to `waitMs` for words after the first `from` characters, or the end. Null when there is no such turn. */
@@ -41,7 +40,7 @@ export class Tail {
       const told = this.#told(turn, from);
       const left = until - Date.now();
       if (!told || told.text !== "" || hasEnded(told.state) || left <= 0 || drain.isClosing) return told;
-      await atMost(left, Promise.race([this.#changed.promise, drain.closing]));
+      await untilRung([this.#changed, drain.closing], left);
     }
   }
 

@@ -7,6 +7,7 @@ import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { Bell, untilRung } from "./bell.ts";
 import { isStillListed } from "./channels/still-listed.ts";
 import { drain } from "./drain.ts";
 import { openLedger, openRelease, type Env } from "./env.ts";
@@ -14,7 +15,6 @@ import { noteWork } from "./heartbeat.ts";
 import { Journal, type Turn } from "./journal.ts";
 import { endReplaced } from "./replaced.ts";
 import { hasEnded, Tail, type Told } from "./tail.ts";
-import { atMost } from "./time-limit.ts";
 import { shownCalls } from "./shown-calls.ts";
 import { keyReused, maxQueued, tooManyQueued } from "./too-many.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
@@ -61,7 +61,7 @@ export class Thread extends DurableObject<Env> {
   #interruptions = 0;
   /** What waits here waits for a thaw, which also says so, or for a release. */
   #pauseMs: number | undefined;
-  #changed = Promise.withResolvers<void>();
+  readonly #changed = new Bell();
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -107,7 +107,7 @@ export class Thread extends DurableObject<Env> {
       if (hasEnded(row.state) || left <= 0 || drain.isClosing) {
         return { turn, state: row.state, reply: row.reply, held: shownCalls(this.#journal, turn) };
       }
-      await atMost(left, Promise.race([this.#changed.promise, drain.closing]));
+      await untilRung([this.#changed, drain.closing], left);
     }
   }
 
@@ -216,8 +216,7 @@ export class Thread extends DurableObject<Env> {
   }
 
   #announce(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    this.#changed.ring();
   }
 
   async #flush(): Promise<void> {
