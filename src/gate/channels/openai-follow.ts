@@ -92,9 +92,9 @@ function* written(stream: FormStream, isFirst: boolean, text: string, ended: End
 }
 
 /** Small events go out in one piece. Not all of them: many who ask for a long answer and read nothing would fill the gate. */
-function* together(events: Iterable<string>): Generator<string> {
+function* together(all: Iterable<string>): Generator<string> {
   let some = "";
-  for (const event of events) {
+  for (const event of all) {
     some += event;
     if (some.length < fewCharacters) continue;
     yield some;

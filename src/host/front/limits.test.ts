@@ -180,8 +180,8 @@ test("webhooks that strangers hold open take no place of those who have a token"
   const gate = await stand.gate("clerk", (request, response) =>
     request.resume().on("end", () => response.end("heard")),
   );
-  const slow = "POST /d/clerk/v1/webhooks?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx";
-  const wires = [1, 2].map(() => openWire(stand.port, slow));
+  const half = "POST /d/clerk/v1/webhooks?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx";
+  const wires = [1, 2].map(() => openWire(stand.port, half));
   await eventually("two are under way", () => gate.seen.length === 2);
   const third = await fetch(`${stand.url}/d/clerk/v1/webhooks`, { method: "POST", body: "x" });
   assert.equal(((await third.json()) as Problem).type, "urn:ambit:problem:deployment_busy");
