@@ -206,8 +206,10 @@ test("works at all: a signed webhook of a listed user is taken at once, and its 
 test("works at all: the example of docs/webhooks.md is taken as it stands there", async () => {
   const page = readFileSync(new URL("../docs/webhooks.md", import.meta.url), "utf8");
   const example = page.split("## Sending one")[1]?.split("```sh\n")[1]?.split("```")[0] ?? "";
+  // Where it is sent and by which secret is the reader's.
+  const own = example.replace(/^URL=.*\nSECRET=.*\n/, "");
   const env = { PATH: process.env["PATH"], URL: `${small.stage.url}/d/listed`, SECRET: secretOf(1) };
-  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", example], { env });
+  const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", own], { env });
   const body = JSON.parse(stdout) as Answered["body"];
   assert.equal(body.turn, 1, stdout);
   await readHook({ status: 202, body }, "amy");

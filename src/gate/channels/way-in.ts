@@ -108,7 +108,7 @@ export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unhea
 /** Where a turn of a listed user stands; null when there is no such turn. */
 export async function readTurn(asked: TurnAsked, env: Env): Promise<TurnAnswer | null | Unheard> {
   const { channel, user, thread, turn, waitMs } = asked;
-  const refusal = decideAccess(channel, env, ({ users }, groups) => decideSender(user, users, channel, groups));
+  const refusal = decideUser(channel, user, env);
   if (refusal) return { refusal };
   const key = threadKey(channel, user, thread);
   if (!residents.hasPlace(key, user, Date.now())) return late(tooManyConversations);
@@ -132,7 +132,7 @@ export async function hasThread(
   { channel, user, thread }: Omit<TurnAsked, "turn" | "waitMs">,
   env: Env,
 ): Promise<boolean | Unheard> {
-  const refusal = decideAccess(channel, env, ({ users }, groups) => decideSender(user, users, channel, groups));
+  const refusal = decideUser(channel, user, env);
   if (refusal) return refuseMessage(refusal, channel, user, env);
   return openLedger(env).hasThread(threadKey(channel, user, thread));
 }
@@ -163,6 +163,10 @@ async function refuseMessage(refusal: Refusal, channel: Channel, user: string, e
   if (refusal.reason === "channel_off") return { refusal };
   const isFirst = await openLedger(env).refuseSender({ channel, user, reason: refusal.reason });
   return isFirst ? { refusal, reply: replyTo(refusal) } : { refusal };
+}
+
+function decideUser(channel: Channel, user: string, env: Env): Refusal | undefined {
+  return decideAccess(channel, env, ({ users }, groups) => decideSender(user, users, channel, groups));
 }
 
 /** A channel that does not stand in the deployment file is off. */
