@@ -14,6 +14,7 @@ import type { DeployAnswer } from "../../controls/wire/control.ts";
 import type { Problem } from "../../controls/wire/gate.ts";
 import type { AuthorityDiffView, deployRequest, ProposalView } from "../../controls/wire/releases.ts";
 import type { z } from "zod";
+import { abandon } from "./cut-off.ts";
 import { Gate, PinRefused } from "./gate.ts";
 import { compareRelease, decideGrowth } from "./growth.ts";
 import { decideHostNames } from "./host-names.ts";
@@ -137,7 +138,7 @@ async function create(host: Host, name: string, order: Order): Promise<Deployed>
   const tried = await tryRelease(host, { ...row, release }, order);
   if ("voided" in tried) return conclude(host, name, order, token, tried.voided);
   await host.gates.get(name)?.part.stop();
-  await host.abandon(name);
+  await abandon(host, name);
   return { problem: refused(host, name, release, `${tried.why}; nothing was deployed`) };
 }
 

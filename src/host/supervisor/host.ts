@@ -8,11 +8,11 @@ import { readVersion } from "./bundle.ts";
 import { ChainLinks } from "./chain-links.ts";
 import type { CedarProgram } from "./cedar-program.ts";
 import type { GroupParents } from "./cgroups.ts";
+import { finishWhatWasCutOff } from "./cut-off.ts";
 import { drainGates, letGo, type Order } from "./ending.ts";
-import { makeGateFolders, markOpen, markSwitching, removeGateFolders, removeRunFolder } from "./folders.ts";
+import { makeGateFolders, markOpen, markSwitching, removeRunFolder } from "./folders.ts";
 import { Freezer } from "./freeze.ts";
 import { Gate, type GateHost } from "./gate.ts";
-import { serveHostNames } from "./host-names.ts";
 import type { Listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { Part } from "./part.ts";
@@ -89,12 +89,12 @@ export class Host {
       log,
       isKnown: (name) => this.gates.has(name),
       onDisputed: (name, writer) =>
-        this.#weaker.set(
+        this.sayWeaker(
           `${name}/${writer}`,
           `${name}: its ${writer} chain was cut or rewritten: ./ambit audit verify ${name}`,
         ),
     });
-    const onWeaker = (sentence: string): void => void this.#weaker.set(sentence, sentence);
+    const onWeaker = (sentence: string): void => this.sayWeaker(sentence, sentence);
     const slots = new Slots(Math.max(2, availableParallelism()));
     this.freezer = new Freezer(this);
     const onGateReady = (name: string): void => {
@@ -102,7 +102,7 @@ export class Host {
       // One that came back while the host ends.
       if (this.#stopping) void this.gates.get(name)?.quiet();
     };
-    this.gateHost = { places, ids, programs, cedar, libraries, groups, log: log, slots, onWeaker, onGateReady };
+    this.gateHost = { places, ids, programs, cedar, libraries, groups, log, slots, onWeaker, onGateReady };
     this.#broker = new Part(
       brokerPart(places, ids, programs, () => this.#tellBroker()),
       log,
@@ -123,7 +123,7 @@ export class Host {
     this.#admin.start();
     for (const row of this.registry.list()) {
       if (row.release === undefined) {
-        this.#weaker.set(
+        this.sayWeaker(
           row.name,
           `${row.name} does not run: its release was written for another version of Ambit, deploy it again`,
         );
@@ -131,7 +131,7 @@ export class Host {
       }
       const fault = this.gateHost.cedar.faultOf(row.release);
       if (fault === undefined) this.startGate(new Gate(this.gateHost, row, row.release, true));
-      else this.#weaker.set(row.name, `${row.name} does not run: ${fault}`);
+      else this.sayWeaker(row.name, `${row.name} does not run: ${fault}`);
     }
     this.#tellAll("started");
     try {
@@ -140,20 +140,17 @@ export class Host {
       throw new StartRefused(error instanceof Error ? error.message : String(error));
     }
     this.#witness.start();
-    for (const { name } of this.registry.removing()) {
-      await this.finishRemoval(name).catch((error: unknown) =>
-        this.log.event("removal_incomplete", { deployment: name, why: String(error) }),
-      );
-    }
-    for (const { name } of this.registry.pending()) {
-      if (this.registry.find(name) === undefined) await this.abandon(name);
-      else void this.#reopen(name);
-    }
+    await finishWhatWasCutOff(this);
   }
 
   /** Has signed what is new on the chains of admin, broker and front. */
   witnessNow(): Promise<void> {
     return this.#witness.round();
+  }
+
+  /** Has it said, wherever the host is shown, that something is weaker than it should be. */
+  sayWeaker(about: string, sentence: string): void {
+    this.#weaker.set(about, sentence);
   }
 
   /** A deploy succeeded: what was said of the release before is over. */
@@ -186,28 +183,6 @@ export class Host {
     if (!this.freezer.isFrozen(gate.name)) return gate.pin();
     this.registry.setPinDue(gate.name);
     return null;
-  }
-
-  /** Removes a deployment that never came to be, wholly. Its gate must have stopped. */
-  async abandon(name: string): Promise<void> {
-    this.gates.delete(name);
-    await this.link
-      .close(name)
-      .catch((error: unknown) => this.log.event("door_not_closed", { deployment: name, why: String(error) }));
-    removeGateFolders(this.places, name);
-    serveHostNames(this.gateHost, name);
-    this.registry.undo(name);
-  }
-
-  /** Ends a removal that the registry knows of. Whatever fails is tried again by the next start. */
-  async finishRemoval(name: string): Promise<void> {
-    await this.gates.get(name)?.part.stop();
-    this.gates.delete(name);
-    this.forgetWeaker(name);
-    await this.link.forget(name);
-    removeGateFolders(this.places, name);
-    serveHostNames(this.gateHost, name);
-    this.registry.endRemoval(name);
   }
 
   status(): HostStatus {
@@ -246,31 +221,6 @@ export class Host {
     this.#reaper.stop();
     removeRunFolder(this.places);
     this.registry.close();
-  }
-
-  /**
-   * A deploy was cut off by a kill, perhaps after the gate's ledger had taken the new release for the one that runs. The
-   * release of the registry pins its tools again, so that the ledger knows better; until then it refuses every call.
-   */
-  async #reopen(name: string): Promise<void> {
-    this.busy.add(name);
-    try {
-      const gate = this.gates.get(name);
-      if (gate === undefined) return;
-      await gate.part.ready();
-      await this.openDoor(gate);
-      await this.pin(gate);
-      this.registry.undo(name);
-      this.log.event("deploy_undone", { deployment: name, release: gate.release.release });
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#weaker.set(
-        name,
-        `${name}: a deploy was cut off and the release before it could not be opened again (${why}): deploy it again`,
-      );
-    } finally {
-      this.busy.delete(name);
-    }
   }
 
   /** One entry on every admin chain. A full disk must keep no host from starting or from ending. */

@@ -11,6 +11,7 @@ import type { Problem } from "../../controls/wire/gate.ts";
 import type { removeAnswer, removeRequest } from "../../controls/wire/releases.ts";
 import { exportLines, readKey, type AskHost } from "../audit-export.ts";
 import { controlRequest } from "../control-client.ts";
+import { finishRemoval } from "./cut-off.ts";
 import { onlyOne } from "./deploy.ts";
 import { markOpen } from "./folders.ts";
 import type { Host } from "./host.ts";
@@ -33,7 +34,7 @@ export function remove(host: Host, name: string, asked: z.infer<typeof removeReq
     const kept = await keepChains(host, name);
     host.registry.beginRemoval(row, printable(asked.by, 254), kept.kept);
     try {
-      await host.finishRemoval(name);
+      await finishRemoval(host, name);
     } catch (error) {
       const detail = `${name} is out of use but not all of it could be removed (${String(error)}): the next start goes on`;
       return { problem: makeProblem(503, "removal_incomplete", detail) };
