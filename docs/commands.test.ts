@@ -1,9 +1,11 @@
 // Every command that a page shows is run, or says beside it why not. This looks at the pages; claims/docs.claim.test.ts types
 // what they say.
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { findUnsaid, looksTyped, readBlocks } from "./blocks.ts";
-import { readPages } from "./pages.ts";
+import { readPages, root } from "./pages.ts";
 
 const blocks = readPages().flatMap(({ name, blocks: all }) => all.map((block) => ({ ...block, page: name })));
 
@@ -63,3 +65,29 @@ test("output that differs in a word, in a line too many or too few is seen", () 
   ] as const)
     assert.equal(findUnsaid(shown, said), line, shown);
 });
+
+test("a link to a file that is not there, or to a heading that is not in it, is refused", () => {
+  const names = ["SECURITY.md", "AGENTS.md", "DEPENDENCIES.md", ...readPages().map(({ name }) => name)];
+  assert.deepEqual(
+    names.flatMap((name) => deadLinks(name, readFileSync(root + name, "utf8"))),
+    [],
+  );
+  const text = "[a](no.md) [b](README.md#nothing) [c](README.md#controls) [d](https://e.example/)";
+  assert.deepEqual(deadLinks("page.md", text), ["page.md: no.md", "page.md: README.md#nothing"]);
+});
+
+function deadLinks(page: string, markdown: string): string[] {
+  const links = [...markdown.replace(/```.*?```/gs, "").matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+  const isDead = (link: string) => {
+    const [file = "", heading] = link.split("#");
+    const target = join(root, file === "" ? page : join(dirname(page), file));
+    return !existsSync(target) || (heading !== undefined && !headingsOf(target).includes(heading));
+  };
+  return links.filter((link) => !/^https?:/.test(link) && isDead(link)).map((link) => `${page}: ${link}`);
+}
+
+/** As GitHub spells them in links. */
+function headingsOf(file: string): string[] {
+  const headings = [...readFileSync(file, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text.toLowerCase());
+  return headings.map((text) => text.replace(/[^\p{L}\p{N}\-_ ]/gu, "").replaceAll(" ", "-"));
+}

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { readBlocks } from "./blocks.ts";
 import type { Page } from "./page-run.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+/** Repository root. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
 
 export function readPages(): Page[] {
   const names = readdirSync(`${root}docs`).filter((name) => name.endsWith(".md") && name !== "README.md");
