@@ -4,6 +4,9 @@ import { parseArgs } from "node:util";
 /** The command line is wrong; printed as one line with the usage. Exit code 2. */
 export class UsageError extends Error {}
 
+/** Somebody asked how a verb is used; the message says it. Exit code 0. */
+export class HelpAsked extends Error {}
+
 /** Something failed in a way the person can act on; printed as one line. */
 export class CommandError extends Error {
   readonly code: 1 | 3 | 4;
@@ -35,6 +38,7 @@ export function readLine(
       { type: kind === "text" ? ("string" as const) : ("boolean" as const) },
     ]),
   );
+  if (asksForHelp(args)) throw new HelpAsked(`Usage: ./ambit ${usage}`);
   let parsed: { values: Record<string, unknown>; positionals: string[] };
   try {
     parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
@@ -49,4 +53,10 @@ export function readLine(
     text: (flag) => parsed.values[flag] as string | undefined,
     has: (flag) => parsed.values[flag] === true,
   };
+}
+
+/** True when `--help` or `-h` stands before any `--`. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end === -1 ? undefined : end).some((word) => word === "--help" || word === "-h");
 }

@@ -1,7 +1,7 @@
 // The command line: one verb, one file. Prints one clear line for whatever goes wrong and exits with the code that the
 // verb's failure means: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 waiting for a person.
 import { printable } from "../controls/manifest/printable.ts";
-import { CommandError, UsageError } from "./arguments.ts";
+import { CommandError, HelpAsked, UsageError } from "./arguments.ts";
 
 interface Verb {
   readonly help: string;
@@ -112,6 +112,10 @@ async function main(): Promise<number> {
   try {
     return await verb.run(args);
   } catch (thrown) {
+    if (thrown instanceof HelpAsked) {
+      console.log(`${verb.help}\n${thrown.message}`);
+      return 0;
+    }
     if (!(thrown instanceof UsageError) && !(thrown instanceof CommandError)) throw thrown;
     // A gate that was taken over chooses some of these words.
     for (const text of thrown.message.split("\n")) console.error(`ambit: ${printable(text, 10_000)}`);
