@@ -2,7 +2,6 @@
 // with a deployment whose one tool waits for a person.
 import { strict as assert } from "node:assert";
 import { readdirSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
@@ -16,6 +15,7 @@ import { askControl } from "../src/cli/control.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { findGatePlaces, findPlaces } from "../src/host/supervisor/places.ts";
+import { askAtDoor } from "./at-door.ts";
 import { freshState } from "./fresh-state.ts";
 import { setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";
@@ -36,7 +36,7 @@ export async function open(): Promise<void> {
   small = await setNotesStage(state.folder, name, host, tools);
   await askAndDecide("yes", "approve");
   await askAndDecide("no", "deny");
-  assert.equal(await askDoor("https://evil.example/"), "host_not_allowed");
+  assert.equal(await askAtDoor(state.folder, name, "https://evil.example/"), "host_not_allowed");
   await ask("POST", `/v1/deployments/${name}/freeze`, { by: "eve", reason: "a look" });
   const refused = await fetch(`${small.stage.url}/d/${name}/v1/threads/x/turns/1`);
   assert.equal(refused.status, 503);
@@ -96,19 +96,6 @@ export async function askAndDecide(text: string, decision: "approve" | "deny"): 
     await pause(25);
   }
   return assert.fail("the turn still waits");
-}
-
-/** The broker's reason for refusing a request through the gate's own door. */
-export function askDoor(url: string): Promise<string> {
-  const socketPath = findGatePlaces(places, name).door;
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: url, method: "POST" }, async (response) => {
-      const body = Buffer.concat(await Array.fromAsync(response)).toString("utf8");
-      resolve((JSON.parse(body) as { reason?: string }).reason ?? String(response.statusCode));
-    });
-    asked.once("error", reject);
-    asked.end("{}");
-  });
 }
 
 export const ask: AskHost = async (method, path, body) => {

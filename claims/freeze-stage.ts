@@ -7,7 +7,8 @@ import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { askControl } from "../src/cli/control.ts";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
-import { findGatePlaces, findPlaces } from "../src/host/supervisor/places.ts";
+import { findPlaces } from "../src/host/supervisor/places.ts";
+import { askAtDoor } from "./at-door.ts";
 import { freshState } from "./fresh-state.ts";
 import { setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";
@@ -76,16 +77,8 @@ export async function say(text: string): Promise<string> {
 }
 
 /** The broker's reason for refusing, or the status it answered with, at the door that only the gate can open. */
-export function askDoor(method: string, path: string, headers: Record<string, string> = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socketPath = findGatePlaces(places, name).door;
-    const asked = request({ socketPath, path, method, headers }, async (response) => {
-      const text = Buffer.concat(await Array.fromAsync(response)).toString("utf8");
-      resolve((JSON.parse(text) as { reason?: string }).reason ?? String(response.statusCode));
-    });
-    asked.once("error", reject);
-    asked.end(method === "POST" ? "{}" : undefined);
-  });
+export function askDoor(method: string, url: string, headers: Record<string, string> = {}): Promise<string> {
+  return askAtDoor(state.folder, name, url, { method, headers });
 }
 
 export async function held(text: string): Promise<TurnAnswer> {

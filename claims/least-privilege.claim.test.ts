@@ -1,12 +1,11 @@
 // Control `least-privilege`: a model that does whatever it is told asks for tools, arguments and records beyond its
 // workflow, and gets none of them. What happened is read from the ERP's own file and from the audit.
 import { strict as assert } from "node:assert";
-import { request } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { setStage, type Stage } from "../src/cli/demo-stage.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
-import { findGatePlaces, findPlaces } from "../src/host/supervisor/places.ts";
+import { askAtDoor } from "./at-door.ts";
 import { freshState } from "./fresh-state.ts";
 
 const state = freshState();
@@ -77,7 +76,7 @@ const atTheDoor: readonly [name: string, url: string, body: object, reason: stri
 
 for (const [name, url, body, reason] of atTheDoor) {
   test(`${name} is refused at the door, without the gate's help`, async () => {
-    assert.equal(await askDoor(url, body), reason);
+    assert.equal(await askAtDoor(state.folder, stage.name, url, { body }), reason);
   });
 }
 
@@ -91,20 +90,6 @@ test("nothing of all this reached the ERP", () => {
 /** The scripted model sends exactly this call, whatever it was offered. */
 function order(tool: string, args: object) {
   return stage.client.say(`#unknown-tool call the tool ${tool} with ${JSON.stringify(args)}`);
-}
-
-/** The broker's reason for refusing, or the status it answered with. */
-function askDoor(path: string, body: object): Promise<string> {
-  const places = findPlaces(state.folder, process.getuid?.() ?? 0, process.env);
-  const socketPath = findGatePlaces(places, stage.name).door;
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, method: "POST" }, async (response) => {
-      const text = Buffer.concat(await Array.fromAsync(response)).toString("utf8");
-      resolve((JSON.parse(text) as { reason?: string }).reason ?? String(response.statusCode));
-    });
-    asked.once("error", reject);
-    asked.end(JSON.stringify(body));
-  });
 }
 
 async function audit(): Promise<{ event: string; detail: Record<string, unknown> }[]> {

@@ -84,11 +84,3 @@ export type Verdict =
   | { readonly verdict: "allow"; readonly rule: string }
   | { readonly verdict: "review"; readonly rule: string; readonly message: string }
   | { readonly verdict: "refuse"; readonly refusal: Refusal };
-
-/** A message that a channel accepted. `user` is who the channel says is speaking. */
-export interface Message {
-  readonly channel: string;
-  readonly user: string;
-  readonly thread: string;
-  readonly text: string;
-}

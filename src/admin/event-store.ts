@@ -14,7 +14,7 @@ import { idOf, userOf, type EventFilter, type EventView } from "./event-view.ts"
 /** Entries that are kept of one chain: the last ones. */
 export const keptEntries = 50_000;
 /** Chains of gates that are gone: more, and the oldest are forgotten. */
-export const keptEnded = 100;
+const keptEnded = 100;
 const version = 1;
 
 const tables = `

@@ -2,7 +2,7 @@
 // shown, so a page is right whatever was added or removed before it, and nothing has to be remembered here.
 import { z } from "zod";
 
-export const maxPage = 200;
+const maxPage = 200;
 
 export const limit = z.int().min(1).max(maxPage).default(50).describe("how many to show");
 

@@ -15,7 +15,7 @@ import { statusRows } from "./routes/status.ts";
 import { tokenRows } from "./routes/tokens.ts";
 
 /** Version of the API: it changes when a request that was taken would be refused. */
-export const apiVersion = "1";
+const apiVersion = "1";
 
 export const rows: readonly Row[] = [
   ...healthRows,

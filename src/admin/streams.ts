@@ -8,7 +8,7 @@ import type { TokenStore } from "./token-store.ts";
 export const maxStreams = 64;
 export const maxStreamsOfToken = 8;
 /** A stream that is silent says so, so that both sides know that the other is there. */
-export const heartbeatMs = 15_000;
+const heartbeatMs = 15_000;
 
 /** Gives the next piece, or "" when `wait` said that it is time for a heartbeat. */
 export type NextPiece = (wait: Wait) => Promise<string>;

@@ -2,16 +2,15 @@
 // the entity tag of the release that runs must be named, and the supervisor compares it again in the moment it acts.
 import { z } from "zod";
 import { deployAnswer } from "../../controls/wire/control.ts";
-import { deployRequest, proposalView } from "../../controls/wire/releases.ts";
+import { deployRequest, maxDeployBytes, proposalView } from "../../controls/wire/releases.ts";
 import type { Refused } from "../problem.ts";
 import { route } from "../row.ts";
 import { byName, findDeployment } from "./deployments.ts";
 
-const maxDeployBytes = 2_097_152;
 const deployMs = 110_000;
 
 /** Why a deploy does not fit what runs now (null: nothing does), or undefined. */
-export function decideMatch(ifMatch: string | null, runs: string | null): Refused | undefined {
+function decideMatch(ifMatch: string | null, runs: string | null): Refused | undefined {
   const field = "If-Match";
   if (runs === null && ifMatch === null) return undefined;
   if (runs !== null && ifMatch === null) {

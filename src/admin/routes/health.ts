@@ -7,7 +7,7 @@ import { route } from "../row.ts";
 import { askDeployments } from "./deployments.ts";
 
 const state = processStatus.shape.state;
-export const readiness = z.strictObject({
+const readiness = z.strictObject({
   status: z.enum(["ready", "not_ready"]),
   /** Broker, front and admin. */
   parts: z.array(z.strictObject({ name: z.string(), state })),

@@ -72,7 +72,7 @@ export function approversOf(requirement: Requirement, votes: readonly Vote[]): s
 }
 
 /** Whether the person is who asked for the call, in whatever spelling. */
-export function isRequester({ requester }: Requirement, by: string): boolean {
+function isRequester({ requester }: Requirement, by: string): boolean {
   return personKey(requester) === personKey(by);
 }
 

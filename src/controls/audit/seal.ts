@@ -12,7 +12,7 @@ const line = z.int().min(1);
 const chain = z.enum(writers);
 
 /** First line. `chains`: where each chain stood before its first entry here. */
-export const headerLine = z.strictObject({
+const headerLine = z.strictObject({
   v: z.literal(1),
   kind: z.literal("header"),
   line,
@@ -23,7 +23,7 @@ export const headerLine = z.strictObject({
 });
 export type Header = z.infer<typeof headerLine>;
 
-export const entryLine = z.strictObject({
+const entryLine = z.strictObject({
   kind: z.literal("entry"),
   line,
   chain,
@@ -33,7 +33,7 @@ export const entryLine = z.strictObject({
 export type EntryLine = z.infer<typeof entryLine>;
 
 /** A signature that was given when the chain stood there; it follows the entry that it covers. */
-export const checkpointLine = signature.extend({ kind: z.literal("checkpoint"), line, chain });
+const checkpointLine = signature.extend({ kind: z.literal("checkpoint"), line, chain });
 export type Checkpoint = z.infer<typeof checkpointLine>;
 
 export const exportLine = z.discriminatedUnion("kind", [headerLine, entryLine, checkpointLine, sealAnswer]);

@@ -45,7 +45,7 @@ export interface EgressPlan {
 }
 
 /** Paths of a model's API that a gate may ask, by provider. */
-export const modelPaths = { "openai-compatible": "/chat/completions", anthropic: "/messages" } as const;
+const modelPaths = { "openai-compatible": "/chat/completions", anthropic: "/messages" } as const;
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 /** MCP Streamable HTTP knows no others. */

@@ -32,7 +32,7 @@ export interface CheckedUrl {
 }
 
 /** Largest URL that is looked at, characters. */
-export const maxUrlLength = 2048;
+const maxUrlLength = 2048;
 
 const internalSuffixes = [
   "localhost",

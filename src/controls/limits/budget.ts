@@ -24,7 +24,7 @@ export type ReservationDecision =
   | { readonly allowed: false; readonly refusal: Refusal; readonly canWait: boolean };
 
 /** An answer cut shorter than this many tokens is of no use. */
-export const leastOutputTokens = 256;
+const leastOutputTokens = 256;
 const dayMs = 86_400_000;
 
 /** The daily budget of a deployment file; undefined when it sets none. */

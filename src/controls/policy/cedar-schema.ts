@@ -8,7 +8,7 @@ import type { CedarSchema } from "./cedar-api.ts";
 import { listArguments, type ArgumentType, type CedarArgument } from "./cedar-arguments.ts";
 
 /** Pseudo server of the record views; no server can be named so. */
-export const viewServer = "records_";
+const viewServer = "records_";
 
 export interface CedarTool {
   readonly server: string;

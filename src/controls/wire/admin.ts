@@ -64,7 +64,7 @@ export const tokenRequest = z.strictObject({
   role,
   days: days.default(30).describe("days until it expires"),
 });
-export const tokenView = z.strictObject({
+const tokenView = z.strictObject({
   id: z.string(),
   by: z.string(),
   role,

@@ -30,7 +30,7 @@ export const callKeyPattern = /^[a-z0-9_-]{8,80}\.[1-9][0-9]{0,3}$/;
  * `too_large`: the answer came and was over the cap; it counts as answered. `overloaded`: this deployment has too many
  * requests under way; nothing was sent.
  */
-export const brokerWord = z.enum(["refused", "unreachable", "broken", "too_large", "overloaded"]);
+const brokerWord = z.enum(["refused", "unreachable", "broken", "too_large", "overloaded"]);
 export type BrokerWord = z.infer<typeof brokerWord>;
 
 /** JSON body beside a `brokerHeader`. Status 403 for refused, 429 overloaded, 502 for the rest. */

@@ -16,7 +16,7 @@ export const freezeRequest = z.strictObject({ by, reason: reason.default("") });
 export const thawRequest = z.strictObject({ by });
 
 /** What one of the three places does. One that was not reached is told again until it was. */
-export const freezePlace = z.enum(["frozen", "open", "not reached yet"]);
+const freezePlace = z.enum(["frozen", "open", "not reached yet"]);
 export type FreezePlace = z.infer<typeof freezePlace>;
 export const freezePlaces = z.strictObject({ front: freezePlace, broker: freezePlace, ledger: freezePlace });
 export type FreezePlaces = z.infer<typeof freezePlaces>;

@@ -132,7 +132,7 @@ export const drainRequest = z.strictObject({ limitMs: z.int().min(0).max(maxDrai
 export const drainAnswer = z.strictObject({ walking: z.int() });
 
 /** `POST /control/pin`: list every named tool of every server and pin its definition. */
-export const toolView = z.strictObject({
+const toolView = z.strictObject({
   server: z.string(),
   tool: z.string(),
   /** `pinned`; `quarantined`: the server now says something else; `absent`: the server no longer has it. */

@@ -32,4 +32,3 @@ export type FrontMeasures = z.infer<typeof frontMeasures>;
 
 /** Null: the front does not answer now. */
 export const hostMeasures = z.strictObject({ front: frontMeasures.nullable() });
-export type HostMeasures = z.infer<typeof hostMeasures>;

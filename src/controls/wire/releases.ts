@@ -20,7 +20,7 @@ const person = z.string().min(1).max(254).refine(isPrintable, "one line without 
 export const maxDrainMs = 30_000;
 const drainMs = z.int().min(0).max(maxDrainMs).default(maxDrainMs);
 
-export const authorityChange = z.strictObject({
+const authorityChange = z.strictObject({
   kind: z.string(),
   subject: z.string(),
   before: z.string().nullable(),
@@ -39,6 +39,9 @@ export const authorityDiff = z.strictObject({
   changed: z.array(authorityChange),
 });
 export type AuthorityDiffView = z.infer<typeof authorityDiff>;
+
+/** Longest request that brings a release. */
+export const maxDeployBytes = 2_097_152;
 
 /** `PUT /v1/deployments/<name>` */
 export const deployRequest = z.strictObject({
@@ -81,7 +84,7 @@ export type ProposalView = z.infer<typeof proposalView>;
 
 export const proposalDecision = z.strictObject({ decision: z.enum(["approve", "deny"]), by: person, drainMs });
 
-export const releaseView = z.strictObject({
+const releaseView = z.strictObject({
   release: sha256,
   at: z.string(),
   by: z.string(),

@@ -41,7 +41,7 @@ export class ModelError extends Error {
 
 /** Answers longer than this are not worth journalling, characters. */
 const maxTextChars = 200_000;
-export const maxCallsPerStep = 16;
+const maxCallsPerStep = 16;
 const maxArgumentChars = 100_000;
 export const answerTokens = 8192;
 /** A provider that reports no usage, or a false one, is charged at least one token for this many characters. */

@@ -12,8 +12,8 @@ export const foundTables = `
 `;
 
 /** Rows of one user, and of all. */
-export const mostFoundOfUser = 1000;
-export const mostFound = 100_000;
+const mostFoundOfUser = 1000;
+const mostFound = 100_000;
 
 /** What was asked and what was answered, as the caller shows or was shown it. */
 export interface Exchange {

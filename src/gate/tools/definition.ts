@@ -10,7 +10,7 @@ import type { SeenTool } from "../ledger/pin-store.ts";
 import { ToolServerFault } from "./fault.ts";
 
 /** A model reads the description at every step. */
-export const maxDescriptionChars = 16_384;
+const maxDescriptionChars = 16_384;
 /** Description, both schemas and annotations together. */
 const definitionLimits = { chars: 200_000, depth: 64 };
 

@@ -18,7 +18,7 @@ export type Dialled<T> =
   | { readonly ok: false; readonly word: "refused" | "unreachable"; readonly reason: string; readonly message: string };
 
 /** DNS, TCP and TLS together, milliseconds. */
-export const connectMs = 5000;
+const connectMs = 5000;
 
 const asked = new Map<string, Promise<readonly string[]>>();
 

@@ -22,7 +22,7 @@ export type QueryResult =
 export type Ready = { readonly ready: number };
 
 /** Largest answer, bytes of JSON. */
-export const maxRecordBytes = 1_048_576;
+const maxRecordBytes = 1_048_576;
 const maxOpenFiles = 16;
 
 /** EXPLAIN passes the authorizer and would show the file's layout. */

@@ -12,7 +12,7 @@ import type { Query, QueryResult } from "./records-thread.ts";
 /** A query that takes longer moves its deployment to a thread of its own, milliseconds. */
 const quickMs = 100;
 /** Threads of one deployment that may spin in a query that was given up. */
-export const maxStuck = 2;
+const maxStuck = 2;
 
 export type RecordOutcome =
   | { readonly ok: true; readonly answer: RecordAnswer }

@@ -7,7 +7,7 @@ import { mark } from "../../controls/logs/strip.ts";
 import { namePattern } from "../../controls/manifest/shapes.ts";
 import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
-export const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;
+const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;
 /** Visible ASCII with inner spaces: what a header can carry (RFC 9110 section 5.5). */
 const valuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** Longest value, characters. */

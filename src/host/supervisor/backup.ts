@@ -46,7 +46,7 @@ export interface BackupOrder {
 }
 
 /** Bytes on disk of a file or of all that is in a folder; links are not followed. */
-export function sizeOnDisk(path: string): number {
+function sizeOnDisk(path: string): number {
   const found = lstatSync(path);
   const own = found.blocks * 512;
   return found.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + sizeOnDisk(join(path, name)), own) : own;

@@ -17,7 +17,7 @@ import type { Host } from "./host.ts";
 import { describeAnswer, makeProblem } from "./problem.ts";
 import { releaseRoutes } from "./release-control.ts";
 
-export const maxSecretBytes = 8192;
+const maxSecretBytes = 8192;
 const maxSmallBytes = 8192;
 const receiveMs = 30_000;
 const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;

@@ -61,7 +61,7 @@ export interface GatePlaces {
 }
 
 /** Bytes a unix socket path may have: `sun_path` is 108 with its end mark, and Node cuts longer ones silently. */
-export const maxSocketPath = 107;
+const maxSocketPath = 107;
 
 type Environment = Record<string, string | undefined>;
 

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import {
   deployRequest,
   diffRequest,
+  maxDeployBytes,
   proposalDecision,
   removeRequest,
   rollbackRequest,
@@ -18,7 +19,6 @@ import { viewProposal } from "./proposals.ts";
 import { remove } from "./remove.ts";
 import { decideAndRun, rollback } from "./rollback.ts";
 
-export const maxDeployBytes = 2_097_152;
 const maxSmallBytes = 8192;
 
 const putDeployment: Route = async (host, request, [name = ""]) => {

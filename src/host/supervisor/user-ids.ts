@@ -8,7 +8,7 @@ import { requireOwnFolder } from "./places.ts";
 import { StartRefused } from "./start-refused.ts";
 
 /** Where the blocks of all Ambits of this machine are written down. */
-export const claimsFolder = "/var/lib/ambit-uids";
+const claimsFolder = "/var/lib/ambit-uids";
 /** Above systemd's dynamic users (61184 to 65519) and `nobody`, below the first subordinate ids (100000). */
 const firstBase = 66_000;
 const lastBase = 99_900;
