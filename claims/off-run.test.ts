@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutations/mutation.ts";
 import { applyMutation, Copies, copyTree, judgeOff, runOff } from "./off-run.ts";
 
 const product = `

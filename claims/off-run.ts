@@ -16,7 +16,7 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runTests, type TestResults } from "../src/cli/test-results.ts";
-import type { Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutations/mutation.ts";
 
 /** A claim file must have a test whose name begins so: the same walk with nothing forbidden in it. */
 export const worksAtAll = "works at all: ";

@@ -25,7 +25,7 @@ export function buildRows(
     const own = off.filter(({ mutation }) => mutation.control === id && mutation.claim === claimTest);
     const state = stateOf(on.get(claimTest));
     if (own.length > 0) return own.map((run) => buildRow(id, state, run));
-    const reason = `no mutation in claims/mutations.ts shows that ${claimTest} can fail`;
+    const reason = `no mutation in claims/mutations shows that ${claimTest} can fail`;
     return [{ control: id, mutation: "(none)", on: state, off: "not run", verdict: "failed", reason }];
   });
 }
