@@ -53,7 +53,7 @@ export function fail(exchange: Exchange, reason: FrontReason, cause: string | nu
   const refusal = refuse(reason);
   const body = JSON.stringify(refusal.problem);
   Object.assign(outcome, { reason, status: refusal.status, bytes: request.method === "HEAD" ? 0 : body.length });
-  const headers = [...refusal.headers, "x-ambit-request-id", requestId];
+  const headers = [...refusal.headers, ...repeatWord(request, reason), "x-ambit-request-id", requestId];
   const unread = exchange.hasBody && !request.complete;
   answerWhole(
     request,
@@ -61,6 +61,15 @@ export function fail(exchange: Exchange, reason: FrontReason, cause: string | nu
     { status: refusal.status, type: "application/problem+json", body, headers },
     { unread, close: exchange.isDraining() || reason === "pipelining_refused", lingerMs: limits.lingerMs },
   );
+}
+
+/**
+ * OpenAI's clients repeat by themselves what looks like passing trouble. A message that the gate may have taken in would, without
+ * a key, be a second one.
+ */
+function repeatWord({ method, headers }: IncomingMessage, reason: FrontReason): string[] {
+  const isUnsure = reason === "gate_broken" || reason === "gate_silent";
+  return isUnsure && method === "POST" && headers["idempotency-key"] === undefined ? ["x-should-retry", "false"] : [];
 }
 
 /** Where a request goes: `path` as the gate is asked, on the socket of its deployment. */

@@ -301,3 +301,19 @@ async function killedListener(t: TestContext, folder: string): Promise<void> {
 function findSocket(folder: string): boolean {
   return readFileSync("/proc/net/unix", "utf8").includes(join(folder, "in.sock"));
 }
+
+test("a client that repeats by itself is told not to where a message without a key may have been taken in", async (t) => {
+  const stand = await openStand(t, { answerMs: 200 });
+  await stand.gate("clerk", (request, response) => {
+    if (request.url === "/v1/cut") request.resume().on("end", () => response.destroy());
+  });
+  const ask = async (path: string, method: string, key: Record<string, string> = {}) => {
+    const body = method === "POST" ? "x" : null;
+    const answer = await fetch(`${stand.url}/d/clerk/v1/${path}`, { method, body, headers: key });
+    return [answer.status, answer.headers.get("x-should-retry")];
+  };
+  assert.deepEqual(await ask("cut", "POST"), [502, "false"]);
+  assert.deepEqual(await ask("hang", "POST"), [504, "false"]);
+  assert.deepEqual(await ask("cut", "POST", { "idempotency-key": "k" }), [502, null]);
+  assert.deepEqual(await ask("cut", "GET"), [502, null]);
+});
