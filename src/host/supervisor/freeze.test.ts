@@ -54,12 +54,23 @@ async function told(stand: Stand, name: string): Promise<string[]> {
   return answer.status === 200 ? (answer.body as { told: string[] }).told : [];
 }
 
+/** One supervisor for all tests that do not end it; each has deployments of its own on it. */
+let shared: Promise<Stand> | undefined;
+function sharedStand(): Promise<Stand> {
+  return (shared ??= Stand.start(makeState()));
+}
+
+/** Whether front refuses a deployment and the broker has its freeze. */
+async function inFrontAndBroker(stand: Stand, name: string): Promise<[status: number, isFrozen: boolean]> {
+  return [await front(stand, name), (await brokerHas(stand)).includes(name)];
+}
+
 async function front(stand: Stand, name: string): Promise<number> {
   return (await stand.ask(name, "/v1/count")).status;
 }
 
 test("freezing stops all three places, again keeps the words of the first, and thawing opens all three", async () => {
-  const stand = await Stand.start(makeState());
+  const stand = await sharedStand();
   await stand.deploy("alpha");
   await stand.deploy("beta");
   const first = await freeze(stand, "alpha");
@@ -77,26 +88,24 @@ test("freezing stops all three places, again keeps the words of the first, and t
   );
   assert.deepEqual(await told(stand, "alpha"), ["pin", "freeze", "freeze", "thaw"]);
   assert.equal((await thaw(stand, "alpha")).status, 200);
-  await stand.stop();
 });
 
 test("a gate that does not answer cannot keep itself from being frozen, nor be thawed", async () => {
-  const stand = await Stand.start(makeState());
+  const stand = await sharedStand();
   await stand.deploy("mute", "ignores the freeze");
   const began = performance.now();
   const { places } = await freeze(stand, "mute");
   assert.ok(performance.now() - began < 8000, `${performance.now() - began} ms`);
   assert.deepEqual(places, { ...everywhere, ledger: "not reached yet" });
-  assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
+  assert.deepEqual(await inFrontAndBroker(stand, "mute"), [503, true]);
   const refused = await thaw(stand, "mute");
   assert.equal(problem.parse(refused.body).type, "urn:ambit:problem:not_thawed");
   assert.match(problem.parse(refused.body).detail, /no answer within 5000 ms.*it stays frozen/);
-  assert.deepEqual([await front(stand, "mute"), await brokerHas(stand)], [503, ["mute"]]);
-  await stand.stop();
+  assert.deepEqual(await inFrontAndBroker(stand, "mute"), [503, true]);
 });
 
 test("a gate that spins is frozen at once in the host's places, and told when it is back", async () => {
-  const stand = await Stand.start(makeState());
+  const stand = await sharedStand();
   await stand.deploy("spinner");
   const spun = stand.ask("spinner", "/v1/spin").catch(() => undefined);
   await delay(300);
@@ -105,14 +114,13 @@ test("a gate that spins is frozen at once in the host's places, and told when it
   await until("its next life is told", async () => (await told(stand, "spinner")).includes("freeze"), 20_000);
   await until("it is said", async () => JSON.stringify(await listed(stand, "spinner")) === JSON.stringify(everywhere));
   await spun;
-  await stand.stop();
 });
 
 test("a broker and a gate that start again alone are told again before anything else of the deployment goes on", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha");
-  await freeze(stand, "alpha");
-  for (const victim of ["broker", "gate:alpha"]) {
+  const stand = await sharedStand();
+  await stand.deploy("again");
+  await freeze(stand, "again");
+  for (const victim of ["broker", "gate:again"]) {
     const { pid } = await stand.part(victim);
     process.kill(pid ?? -1, "SIGKILL");
     await until(`${victim} is back`, async () => {
@@ -120,10 +128,9 @@ test("a broker and a gate that start again alone are told again before anything 
       return now.state === "ready" && now.pid !== pid;
     });
   }
-  await until("the broker has it", async () => (await brokerHas(stand)).includes("alpha"));
-  await until("the gate has it", async () => (await told(stand, "alpha")).includes("freeze"));
-  assert.equal(await front(stand, "alpha"), 503);
-  await stand.stop();
+  await until("the broker has it", async () => (await brokerHas(stand)).includes("again"));
+  await until("the gate has it", async () => (await told(stand, "again")).includes("freeze"));
+  assert.equal(await front(stand, "again"), 503);
 });
 
 /** Held at a step, by whom: the supervisor is killed there. */
@@ -185,47 +192,44 @@ test("SIGKILL of a supervisor that thaws and waits for the broker leaves the dep
 });
 
 test("a freeze that comes while a thaw is under way is the one that counts", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha", "ignores the freeze");
-  await freeze(stand, "alpha");
-  const thawing = thaw(stand, "alpha");
+  const stand = await sharedStand();
+  await stand.deploy("thawing", "ignores the freeze");
+  await freeze(stand, "thawing");
+  const thawing = thaw(stand, "thawing");
   await delay(200);
-  await freeze(stand, "alpha");
+  await freeze(stand, "thawing");
   assert.equal((await thawing).status, 503);
-  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
-  await stand.stop();
+  assert.deepEqual(await inFrontAndBroker(stand, "thawing"), [503, true]);
 });
 
 test("a release that comes while frozen runs and stays frozen, asks no tool server, and is pinned by the thaw", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha");
-  await freeze(stand, "alpha");
-  const body = { release: makeRelease("alpha", "second") };
-  const deployed = await stand.control("PUT", "/v1/deployments/alpha", body);
+  const stand = await sharedStand();
+  await stand.deploy("newer");
+  await freeze(stand, "newer");
+  const body = { release: makeRelease("newer", "second") };
+  const deployed = await stand.control("PUT", "/v1/deployments/newer", body);
   assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
   assert.equal((deployed.body as { frozen: { by: string } }).frozen.by, "eve");
-  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
-  await until("the new gate is told", async () => (await told(stand, "alpha")).includes("freeze"));
-  assert.ok(!(await told(stand, "alpha")).includes("pin"));
-  assert.equal((await thaw(stand, "alpha")).status, 200);
-  assert.deepEqual((await told(stand, "alpha")).slice(-2), ["thaw", "pin"]);
-  assert.equal(await front(stand, "alpha"), 200);
-  await stand.stop();
+  assert.deepEqual(await inFrontAndBroker(stand, "newer"), [503, true]);
+  await until("the new gate is told", async () => (await told(stand, "newer")).includes("freeze"));
+  assert.ok(!(await told(stand, "newer")).includes("pin"));
+  assert.equal((await thaw(stand, "newer")).status, 200);
+  assert.deepEqual((await told(stand, "newer")).slice(-2), ["thaw", "pin"]);
+  assert.equal(await front(stand, "newer"), 200);
 });
 
 test("a release whose tools cannot be pinned is not thawed", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha");
-  await freeze(stand, "alpha");
-  const body = { release: makeRelease("alpha", "cannot pin") };
-  assert.equal((await stand.control("PUT", "/v1/deployments/alpha", body)).status, 200);
-  const refused = await thaw(stand, "alpha");
+  const stand = await sharedStand();
+  await stand.deploy("unpinned");
+  await freeze(stand, "unpinned");
+  const body = { release: makeRelease("unpinned", "cannot pin") };
+  assert.equal((await stand.control("PUT", "/v1/deployments/unpinned", body)).status, 200);
+  const refused = await thaw(stand, "unpinned");
   assert.match(problem.parse(refused.body).detail, /pay_invoice is not listed by it.*it stays frozen/);
-  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
-  assert.equal((await told(stand, "alpha")).at(-1), "freeze");
-  await stand.deploy("alpha", "third");
-  assert.equal((await thaw(stand, "alpha")).status, 200);
-  await stand.stop();
+  assert.deepEqual(await inFrontAndBroker(stand, "unpinned"), [503, true]);
+  assert.equal((await told(stand, "unpinned")).at(-1), "freeze");
+  await stand.deploy("unpinned", "third");
+  assert.equal((await thaw(stand, "unpinned")).status, 200);
 });
 
 test("a freeze that cannot be written stops all three places all the same, and says that it is not on disk", async () => {
@@ -265,29 +269,30 @@ test("a thaw that cannot be written leaves all three places frozen, and says why
 });
 
 test("a freeze that comes while a deploy is under way holds for the release that it brings", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha");
-  const body = { release: makeRelease("alpha", "pins slowly") };
-  const deploying = stand.control("PUT", "/v1/deployments/alpha", body);
+  const stand = await sharedStand();
+  await stand.deploy("deploying");
+  const body = { release: makeRelease("deploying", "pins slowly") };
+  const deploying = stand.control("PUT", "/v1/deployments/deploying", body);
   await delay(700);
-  await freeze(stand, "alpha");
+  await freeze(stand, "deploying");
   const deployed = await deploying;
   assert.equal(deployed.status, 200, JSON.stringify(deployed.body));
   assert.equal((deployed.body as { frozen: { by: string } }).frozen.by, "eve");
-  assert.deepEqual([await front(stand, "alpha"), await brokerHas(stand)], [503, ["alpha"]]);
-  await until("all have it", async () => JSON.stringify(await listed(stand, "alpha")) === JSON.stringify(everywhere));
+  assert.deepEqual(await inFrontAndBroker(stand, "deploying"), [503, true]);
+  await until(
+    "all have it",
+    async () => JSON.stringify(await listed(stand, "deploying")) === JSON.stringify(everywhere),
+  );
   // The gate before may have been told as well, and it may have been told first.
-  await until("the new gate is told", async () => (await told(stand, "alpha")).includes("freeze"));
-  await stand.stop();
+  await until("the new gate is told", async () => (await told(stand, "deploying")).includes("freeze"));
 });
 
 test("a gate sees nothing of the mark that front looks at", async () => {
-  const stand = await Stand.start(makeState());
-  await stand.deploy("alpha");
-  const { openMark } = findGatePlaces(stand.places, "alpha");
+  const stand = await sharedStand();
+  await stand.deploy("marked");
+  const { openMark } = findGatePlaces(stand.places, "marked");
   assert.ok(existsSync(openMark));
-  assert.match((await stand.ask("alpha", "/v1/read", openMark)).body, /error/);
-  await stand.stop();
+  assert.match((await stand.ask("marked", "/v1/read", openMark)).body, /error/);
 });
 
 test("a gate that leaves everything unanswered that the operator asks cannot fill the way to the switch", async () => {
