@@ -42,6 +42,7 @@ async function install(): Promise<string | null> {
 
 function reasonOf({ code, stderr = "", message }: Error & { code?: unknown; stderr?: string }): string {
   if (code === "ENOENT") return "there is no npm on this machine to bring it";
-  const said = /^npm error (?!code)(.+)$/m.exec(stderr)?.[1] ?? message.split("\n", 1)[0] ?? "";
+  // The code alone: the words name addresses of whatever registry this machine uses.
+  const said = /^npm error code (\w+)/m.exec(stderr)?.[1] ?? message.split("\n", 1)[0] ?? "";
   return `npm could not bring it: ${said}`.slice(0, 200);
 }
