@@ -7,6 +7,7 @@ import { sha256Hex } from "../controls/audit/digest.ts";
 import type { Release } from "../controls/manifest/release.ts";
 import { durationMs } from "../controls/manifest/shapes.ts";
 import type { TurnAnswer } from "../controls/wire/gate.ts";
+import { Alarm } from "./alarm.ts";
 import { Bell, untilRung } from "./bell.ts";
 import { isStillListed } from "./channels/still-listed.ts";
 import { drain } from "./drain.ts";
@@ -53,6 +54,7 @@ export class Thread extends DurableObject<Env> {
   readonly #release: Release;
   readonly #journal: Journal;
   readonly #tail: Tail;
+  readonly #alarm: Alarm;
   readonly #runner: ToolRunner;
   readonly #servers = new Map<string, ToolServer>();
   #driving: Promise<void> | undefined;
@@ -68,6 +70,7 @@ export class Thread extends DurableObject<Env> {
     this.#release = openRelease(env);
     this.#journal = new Journal(state.storage.sql);
     this.#tail = new Tail(this.#journal);
+    this.#alarm = new Alarm((at) => void state.storage.setAlarm(at));
     this.#runner = new ToolRunner(this.#release, (name) => this.#server(name));
   }
 
@@ -124,17 +127,18 @@ export class Thread extends DurableObject<Env> {
 
   /** After a kill this is what goes on; while a turn walks, it keeps the object alive. */
   override async alarm(): Promise<void> {
+    this.#alarm.rang();
     await this.#drive();
     const hasWork = this.#hasWork();
     noteWork(this.#key(), hasWork);
     if (!hasWork) return;
     const soon = Math.min(slowestResumeMs, resumeMs * 2 ** Math.min(this.#interruptions, 10));
-    await this.ctx.storage.setAlarm(Date.now() + (this.#pauseMs ?? soon));
+    this.#alarm.ringIn(this.#pauseMs ?? soon, Date.now());
   }
 
-  /** Walks now; the alarm, part of the same commit, walks on after a kill. */
+  /** Walks now; the alarm, part of the same commit or of one before, walks on after a kill. */
   #goOn(): void {
-    void this.ctx.storage.setAlarm(Date.now() + resumeMs);
+    this.#alarm.ringWithin(resumeMs, Date.now());
     noteWork(this.#key(), true);
     this.ctx.waitUntil(this.#drive());
   }
@@ -204,7 +208,7 @@ export class Thread extends DurableObject<Env> {
 
   /** Whoever walks next has an alarm to do it by: this process may be gone by then. */
   #rest(): void {
-    if (this.#pauseMs === releasePauseMs) void this.ctx.storage.setAlarm(Date.now() + releasePauseMs);
+    if (this.#pauseMs === releasePauseMs) this.#alarm.ringIn(releasePauseMs, Date.now());
   }
 
   #startWalk(turn: number): void {
