@@ -184,9 +184,9 @@ export class Ledger extends DurableObject<Env> {
     return explainCall(this.#release, this.#admission, request, Date.now());
   }
 
-  /** The pins; null while the release of this process is only tried by a deploy, which may still take it back. */
-  openPins(): Pin[] | null {
-    return this.#openedRelease() === this.#release.release ? this.#pins.all() : null;
+  /** For a walk: the freeze, and the pins, null while a deploy only tries this release and may still take it back. */
+  standing(): { frozen: FrozenSince | null; pins: Pin[] | null } {
+    return { frozen: this.frozen(), pins: this.#openedRelease() === this.#release.release ? this.#pins.all() : null };
   }
 
   /** Freezes this deployment; of an earlier freeze the words stay. */

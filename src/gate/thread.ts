@@ -17,6 +17,7 @@ import { Journal, type Turn } from "./journal.ts";
 import { endReplaced } from "./replaced.ts";
 import { hasEnded, Tail, type Told } from "./tail.ts";
 import { shownCalls } from "./shown-calls.ts";
+import type { Submission, Submitted } from "./submission.ts";
 import { keyReused, maxQueued, tooManyQueued } from "./too-many.ts";
 import { openCatalog, type CatalogTool } from "./tools/catalog.ts";
 import { ToolServerFault } from "./tools/fault.ts";
@@ -39,16 +40,6 @@ const slowestResumeMs = 60_000;
 const frozenPauseMs = 10_000;
 /** How soon a turn is looked at again that waits for the next release, or for this one to be accepted. */
 const releasePauseMs = 100;
-
-export interface Submission {
-  readonly key: string;
-  readonly user: string;
-  readonly channel: string;
-  readonly text: string;
-  readonly idempotency: string | null;
-  /** Where it was said, as the channel tells; for the audit. */
-  readonly place: Readonly<Partial<Record<"room" | "workspace" | "signedBy" | "traceparent", string>>>;
-}
 
 export class Thread extends DurableObject<Env> {
   readonly #release: Release;
@@ -74,8 +65,15 @@ export class Thread extends DurableObject<Env> {
     this.#runner = new ToolRunner(this.#release, (name) => this.#server(name));
   }
 
-  /** Room 4: the message is on disk when this returns. The same idempotency key gives the same turn. */
-  submit(message: Submission): { turn: number } | Refusal {
+  /** Room 4: the message is on disk when this returns. Its answer is waited for up to `waitMs`; null when that is 0. */
+  async submit(message: Submission, waitMs: number): Promise<Submitted | Refusal> {
+    const taken = this.#take(message);
+    if ("reason" in taken) return taken;
+    return { ...taken, answer: waitMs > 0 ? await this.answer(taken.turn, waitMs) : null };
+  }
+
+  /** The same idempotency key gives the same turn. */
+  #take(message: Submission): { turn: number } | Refusal {
     const textHash = sha256Hex(message.text);
     const before = message.idempotency === null ? undefined : this.#journal.turnByKey(message.idempotency);
     if (before) return before.textHash === textHash ? { turn: before.turn } : keyReused;
@@ -179,11 +177,12 @@ export class Thread extends DurableObject<Env> {
   async #walk({ turn, state }: Turn): Promise<boolean> {
     // The process ends: the next release walks it, and perhaps at once.
     if (drain.isOn) return this.#waitFor(releasePauseMs);
-    const ledger = openLedger(this.env);
-    const [frozen, pins] = await Promise.all([ledger.frozen(), ledger.openPins()]).catch((thrown: unknown) => {
-      this.#startWalk(turn);
-      throw thrown;
-    });
+    const { frozen, pins } = await openLedger(this.env)
+      .standing()
+      .catch((thrown: unknown) => {
+        this.#startWalk(turn);
+        throw thrown;
+      });
     // A turn that walks stops in good order; one that waits goes on when it is thawed.
     if (frozen && state !== "running") {
       await this.#flush();

@@ -97,11 +97,9 @@ export async function takeMessage(heard: Heard, env: Env): Promise<Taken | Unhea
     ...(signed === undefined ? {} : { signedBy: signed.by }),
     ...(traceparent === null || parseTraceparent(traceparent) === undefined ? {} : { traceparent }),
   };
-  const taken = await lookAt({ key, user: message.user, waitMs }, env, async (conversation) => {
-    const submitted = await conversation.submit({ ...asked, key, text, place });
-    if ("reason" in submitted) return submitted;
-    return { ...submitted, answer: waitMs > 0 ? await conversation.answer(submitted.turn, waitMs) : null };
-  });
+  const taken = await lookAt({ key, user: message.user, waitMs }, env, (conversation) =>
+    conversation.submit({ ...asked, key, text, place }, waitMs),
+  );
   return "reason" in taken ? late(taken) : { thread, ...taken, headers };
 }
 
