@@ -266,11 +266,11 @@ test("every finding of a file is told at once", () => {
 });
 
 test("a SQL text of 8,192 hostile characters is read at once", () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   for (const unit of ["'", '"', "`", "[", "/*", "--", ":", "''", "a", "1", "(", "'a", "/*/"]) {
     lint(view(`select ${unit.repeat(Math.floor(8000 / unit.length))}`));
   }
-  assert.ok(performance.now() - began < 2000);
+  assert.ok(process.cpuUsage(began).user / 1000 < 2000);
 });
 
 test("the example's own file is without error", () => {

@@ -238,9 +238,9 @@ const heavy: readonly (readonly [name: string, text: string, said: RegExp])[] = 
 
 for (const [name, text, said] of heavy) {
   test(`${name} is refused within seconds`, () => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     assert.match(first(text), said);
-    const spent = performance.now() - began;
+    const spent = process.cpuUsage(began).user / 1000;
     assert.ok(spent < 4000, `${spent} ms`);
   });
 }

@@ -55,10 +55,10 @@ test("a value that holds itself is refused and does not end the stack", () => {
 });
 
 test("a hundred thousand levels and fifty million characters are refused without being walked", () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   assert.match(findJsonFault(nested(100_000), limits)?.message ?? "", /nested too deeply/);
   assert.match(findJsonFault({ a: "x".repeat(50_000_000) }, limits)?.message ?? "", /too long/);
-  assert.ok(performance.now() - began < 2000);
+  assert.ok(process.cpuUsage(began).user / 1000 < 2000);
 });
 
 test("whatever is carried can be written as canonical JSON and read back the same", () => {

@@ -163,11 +163,11 @@ test("a schema of one character over the limit cannot be pinned, one of just the
 });
 
 test("fifty megabytes and two million levels are refused at once, not thrown", () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   refusalOf(object({ a: { description: "x".repeat(50_000_000) } }));
   refusalOf(object({ a: new Array<number>(2_000_000).fill(1) }));
   refusalOf(object({ a: JSON.parse(`${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}`) as unknown }));
-  assert.ok(performance.now() - began < 3000);
+  assert.ok(process.cpuUsage(began).user / 1000 < 3000);
 });
 
 /** A schema within its limits and arguments within theirs that a check without a budget would not come back from. */
@@ -206,20 +206,20 @@ const explosions: readonly (readonly [name: string, schema: unknown, args: JsonO
 
 for (const [name, schema, args] of explosions) {
   test(`${name} is refused in bounded time`, () => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     const tool = parseToolSchema(schema, "pay");
     const refusal = "reason" in tool ? tool : tool.check(args);
     assert.ok(refusal);
-    const spent = performance.now() - began;
+    const spent = process.cpuUsage(began).user / 1000;
     assert.ok(spent < 3000, `${spent} ms`);
   });
 }
 
 test("a schema of nothing but large patterns is parsed or refused quickly", () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   refusalOf(object(Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`p${at}`, { pattern: "\\w{99}" }]))));
   parse(object(Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`p${at}`, { pattern: "\\w{99}" }]))));
-  assert.ok(performance.now() - began < 2000);
+  assert.ok(process.cpuUsage(began).user / 1000 < 2000);
 });
 
 test("checking never changes the arguments: a default is not filled in and nothing is stripped or turned", () => {

@@ -74,14 +74,14 @@ test("more than 200 parts are counted and left out, 200 are not", () => {
 });
 
 test("fifty megabytes and a million levels are reduced, not thrown, in a moment", () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   assert.ok(reduceResult(text("x".repeat(50_000_000))).text.length < maxResultChars + 100);
   assert.equal(
     reduceResult({ structuredContent: nested(1_000_000) }).text,
     "[the answer is nested too deeply to show]",
   );
   assert.ok(reduceResult(text(`${"[".repeat(500_000)}${"]".repeat(500_000)}`)).text.length < maxResultChars + 100);
-  assert.ok(performance.now() - began < 4000);
+  assert.ok(process.cpuUsage(began).user / 1000 < 4000);
 });
 
 const json = "application/json";

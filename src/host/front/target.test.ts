@@ -84,9 +84,9 @@ test("a target of 2048 bytes is served, of 2049 refused", () => {
 });
 
 test("a target made to be slow to match is refused at once", () => {
-  const started = performance.now();
+  const started = process.cpuUsage();
   assert.ok("reason" in parseTarget("GET", `${"/a".repeat(1_000_000)}!`, 10_000_000));
-  assert.ok(performance.now() - started < 500);
+  assert.ok(process.cpuUsage(started).user / 1000 < 500);
 });
 
 test("at a deployment's own host name a path needs no name in it, and names no other deployment", () => {
