@@ -65,7 +65,7 @@ export const review: readonly Mutation[] = [
     ...of,
     name: "only a few calls of a turn wait",
     red: "the sixth call of one turn does not wait with the others, and the agent is told to wait",
-    file: "src/controls/approvals/pending.ts",
+    file: "src/controls/approvals/hold.ts",
     find: "if (ofTurn >= mostHeld.turn)",
     replace: "if (ofTurn >= mostHeld.turn * 1e9)",
   },

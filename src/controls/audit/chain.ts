@@ -4,7 +4,7 @@
 // and begins with the name of its chain. docs/audit.md says the same in words, for whoever verifies without us.
 import { sha256Hex } from "./digest.ts";
 
-/** Who keeps a chain for a deployment. The admin's is written by the supervisor until there is an admin process. */
+/** Who keeps a chain for a deployment. The admin's is written by the supervisor, so that the admin process cannot leave an act out. */
 export const writers = ["admin", "broker", "front", "gate"] as const;
 export type Writer = (typeof writers)[number];
 

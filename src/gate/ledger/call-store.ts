@@ -1,7 +1,7 @@
 // Control `review`: every call of this deployment with the one state it is in. The state machine decides; this file
 // only keeps rows.
 import type { Action } from "../../boundary.ts";
-import type { Waiting } from "../../controls/approvals/pending.ts";
+import type { Waiting } from "../../controls/approvals/hold.ts";
 import { decideTransition, type ApprovalEvent } from "../../controls/approvals/machine.ts";
 import type { ApprovalState, ApprovalView } from "../../controls/wire/gate.ts";
 

@@ -3,7 +3,7 @@
 // rules of votes and the state machine, is written to the chain in the same commit, and leaves a wake-up for the thread.
 import type { Refusal } from "../../boundary.ts";
 import { decideTransition } from "../../controls/approvals/machine.ts";
-import { decideHold } from "../../controls/approvals/pending.ts";
+import { decideHold } from "../../controls/approvals/hold.ts";
 import { approversOf, decideVote, requirementOf, tallyVotes, type Requirement } from "../../controls/approvals/vote.ts";
 import type { EntryBody } from "../../controls/audit/entry.ts";
 import { printable } from "../../controls/manifest/printable.ts";

@@ -1,7 +1,7 @@
-// Control `audit`: the admin chain of each deployment: what the operator did, written by the supervisor until there is an
-// admin process. A gate that was taken over cannot unsay here that it was frozen, or who decided a call. It lies in the
-// registry's database, so that a deploy and its entry are one commit. Beside it the signatures that the broker gave for the
-// chains whose heads the supervisor carries.
+// Control `audit`: the admin chain of each deployment: what the operator did, over the command line or over admin. It
+// is written here and not by the admin process, which could leave an act out. A gate that was taken over cannot unsay here
+// that it was frozen, or who decided a call. It lies in the registry's database, so that a deploy and its entry are one
+// commit. Beside it the signatures that the broker gave for the chains whose heads the supervisor carries.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Writer } from "../../controls/audit/chain.ts";
 import type { Signature } from "../../controls/wire/audit.ts";

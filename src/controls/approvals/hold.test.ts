@@ -1,7 +1,7 @@
 // How many calls may wait at once: just under and just over, and the documented numbers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decideHold, mostHeld } from "./pending.ts";
+import { decideHold, mostHeld } from "./hold.ts";
 
 test("five calls of a turn and twenty of a user wait, and one more of either does not", () => {
   assert.deepEqual(mostHeld, { turn: 5, user: 20 });
