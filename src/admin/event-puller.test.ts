@@ -8,7 +8,7 @@ import { writers, type Standing, type Writer } from "../controls/audit/chain.ts"
 import { linkAfter, type EntryBody } from "../controls/audit/entry.ts";
 import { beginning } from "../controls/audit/follow.ts";
 import { EventPuller } from "./event-puller.ts";
-import { keptEntries, openEvents, type EventStore } from "./event-store.ts";
+import { keptBytes, keptEntries, openEvents, type EventStore } from "./event-store.ts";
 import type { ChainStatus } from "./event-view.ts";
 import { HostLink } from "./host-link.ts";
 
@@ -204,5 +204,32 @@ test("of one chain the last entries are kept, and of another all of its few", ()
       ["front", 1],
       ["gate", 2],
     ],
+  );
+});
+
+test("a gate whose entries are huge fills no disk: the index lets its oldest go, of that chain alone", () => {
+  const [gate, front] = [store.current("alpha", "gate"), store.current("alpha", "front")];
+  const link = (seq: number, text: string) => {
+    const entry = { v: 1 as const, seq, at: "2026-01-01T00:00:00.000Z", event: "said", detail: { text } };
+    return { entry, head: "0" };
+  };
+  const take = (chain: typeof gate, seq: number, text: string) =>
+    store.take(chain, { taken: [link(seq, text)], standing: { sequence: seq, head: "0" }, fault: undefined });
+  take(front, 1, "small");
+  const third = "x".repeat(keptBytes / 3);
+  for (let seq = 1; seq <= 5; seq++) take(store.current("alpha", "gate"), seq, third);
+  const kept = (chain: string) => store.after({ deployment: "alpha", chain: chain as Writer }, 0, 10).events;
+  assert.deepEqual(
+    kept("gate").map(({ entry }) => entry.seq),
+    [4, 5],
+  );
+  take(store.current("alpha", "gate"), 6, "y".repeat(keptBytes + 1));
+  assert.deepEqual(
+    kept("gate").map(({ entry }) => entry.seq),
+    [6],
+  );
+  assert.deepEqual(
+    kept("front").map(({ entry }) => entry.seq),
+    [1],
   );
 });

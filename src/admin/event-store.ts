@@ -1,7 +1,7 @@
 // Control `audit`: the index of events: entries of all chains in the order in which they came here, and for each chain how far
 // it was followed. Entries and cursor are one commit, so that a kill leaves no gap and nothing twice. It is no truth: a file
 // that is missing, broken or of another version is made anew and filled from the chains. Somebody who floods one chain pushes out entries
-// of that chain alone: each keeps its own last ones.
+// of that chain alone: each keeps its own last ones, as many as fit into so many bytes.
 import { randomBytes } from "node:crypto";
 import { chmodSync, closeSync, openSync, rmSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
@@ -13,20 +13,22 @@ import { idOf, userOf, type EventFilter, type EventView } from "./event-view.ts"
 
 /** Entries that are kept of one chain: the last ones. */
 export const keptEntries = 50_000;
+/** Bytes that are kept of one chain: a gate that was taken over writes entries as large as it likes. */
+export const keptBytes = 67_108_864;
 /** Chains of gates that are gone: more, and the oldest are forgotten. */
 const keptEnded = 100;
-const version = 1;
+const version = 2;
 
 const tables = `
   create table if not exists meta (key text primary key, value text not null) strict;
   create table if not exists chains (
     id integer primary key, deployment text not null, writer text not null, life integer not null,
-    sequence integer not null, head text not null, fault text, ended integer not null, length integer,
+    sequence integer not null, head text not null, bytes integer not null, fault text, ended integer not null, length integer,
     unique (deployment, writer, life)
   ) strict;
   create table if not exists events (
     n integer primary key autoincrement, chain integer not null, seq integer not null, at text not null,
-    kind text not null, user text not null, entry text not null, head text not null
+    kind text not null, user text not null, bytes integer not null, entry text not null, head text not null
   ) strict;
   create unique index if not exists events_by_chain on events (chain, seq);
   create index if not exists events_by_kind on events (kind, n);
@@ -40,6 +42,7 @@ const chainRow = z.object({
   life: z.int(),
   sequence: z.int(),
   head: z.string(),
+  bytes: z.int(),
   fault: z.string().nullable(),
   ended: z.int(),
   length: z.int().nullable(),
@@ -52,6 +55,8 @@ export interface Chain {
   readonly writer: Writer;
   readonly life: number;
   readonly standing: Standing;
+  /** Of all its entries so far, whether or not they are kept. */
+  readonly bytes: number;
   readonly fault: FollowFault | null;
   /** A gate's chain that goes on no further, because its deployment was removed. */
   readonly isEnded: boolean;
@@ -116,7 +121,7 @@ export class EventStore {
     if (found !== undefined && !found.isEnded) return found;
     const { sequence, head } = beginning(deployment, writer);
     this.#db
-      .prepare("insert into chains (deployment, writer, life, sequence, head, ended) values (?, ?, ?, ?, ?, 0)")
+      .prepare("insert into chains (deployment, writer, life, sequence, head, bytes, ended) values (?, ?, ?, ?, ?, 0, 0)")
       .run(deployment, writer, (found?.life ?? 0) + 1, sequence, head);
     return this.current(deployment, writer);
   }
@@ -125,18 +130,28 @@ export class EventStore {
   take(chain: Chain, { taken, standing, fault }: Followed): void {
     this.#together(() => {
       const insert = this.#db.prepare(
-        "insert into events (chain, seq, at, kind, user, entry, head) values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into events (chain, seq, at, kind, user, bytes, entry, head) values (?, ?, ?, ?, ?, ?, ?, ?)",
       );
+      let { bytes } = chain;
       for (const { entry, head } of taken) {
-        insert.run(chain.id, entry.seq, entry.at, entry.event, userOf(entry), JSON.stringify(entry), head);
+        const text = JSON.stringify(entry);
+        insert.run(chain.id, entry.seq, entry.at, entry.event, userOf(entry), bytes, text, head);
+        bytes += Buffer.byteLength(text);
         this.#heed(chain, entry);
       }
       this.#db
-        .prepare("update chains set sequence = ?, head = ?, fault = ? where id = ?")
-        .run(standing.sequence, standing.head, fault === undefined ? null : JSON.stringify(fault), chain.id);
+        .prepare("update chains set sequence = ?, head = ?, bytes = ?, fault = ? where id = ?")
+        .run(standing.sequence, standing.head, bytes, fault === undefined ? null : JSON.stringify(fault), chain.id);
       this.#db
         .prepare("delete from events where chain = ? and seq <= ?")
         .run(chain.id, standing.sequence - keptEntries);
+      // `bytes` grows along a chain: before the first entry that still fits all go. The last one always stays.
+      this.#db
+        .prepare(
+          `delete from events where chain = ? and seq < coalesce(
+           (select seq from events where chain = ? and bytes >= ? order by seq limit 1), ?)`,
+        )
+        .run(chain.id, chain.id, bytes - keptBytes, standing.sequence);
     });
   }
 
