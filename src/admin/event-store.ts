@@ -121,7 +121,9 @@ export class EventStore {
     if (found !== undefined && !found.isEnded) return found;
     const { sequence, head } = beginning(deployment, writer);
     this.#db
-      .prepare("insert into chains (deployment, writer, life, sequence, head, bytes, ended) values (?, ?, ?, ?, ?, 0, 0)")
+      .prepare(
+        "insert into chains (deployment, writer, life, sequence, head, bytes, ended) values (?, ?, ?, ?, ?, 0, 0)",
+      )
       .run(deployment, writer, (found?.life ?? 0) + 1, sequence, head);
     return this.current(deployment, writer);
   }

@@ -1,10 +1,15 @@
 // Control `review`: the inbox as a stream: first all that is held, then each call again when something about it changed, and at
 // the end with what became of it. A reader is told what differs from what it was told last, so a slow one skips what is over.
+// A gate that was taken over wants this to hold much for each reader, or to have all readers wait for it: of what was told
+// only hashes are held, and a gate that does not answer about one call is not asked about the next.
+import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Inbox, InboxItem } from "./inbox.ts";
 import { sse, type NextPiece, type Wait } from "./streams.ts";
 
 const maxPieceChars = 65_536;
+/** A call is the same one for all readers. */
+const hashes = new WeakMap<InboxItem, string>();
 /** Changes come in bursts. */
 const gatherMs = 30;
 
@@ -16,7 +21,7 @@ export interface InboxReader {
 /** The pieces for one reader; `fits` is its filter. */
 export function readInbox(inbox: Inbox, fits: (item: InboxItem) => boolean): InboxReader {
   /** By call: what was told last. */
-  const told = new Map<string, { readonly text: string; readonly item: InboxItem }>();
+  const told = new Map<string, { readonly hash: string; readonly deployment: string; readonly callId: string }>();
   let toldState = "";
   let wakeNow: (() => void) | undefined;
   let isNew = true;
@@ -35,22 +40,24 @@ export function readInbox(inbox: Inbox, fits: (item: InboxItem) => boolean): Inb
     const items = new Map(held.items.filter(fits).map((item) => [`${item.deployment}/${item.callId}`, item]));
     let piece = "";
     for (const [key, item] of items) {
-      const text = JSON.stringify(item);
-      if (told.get(key)?.text === text) continue;
+      const hash = hashOf(item);
+      if (told.get(key)?.hash === hash) continue;
       if (piece.length > maxPieceChars) return piece;
-      told.set(key, { text, item });
+      told.set(key, { hash, deployment: item.deployment, callId: item.callId });
       piece += sse("approval", item);
     }
     const silent = new Set(held.unreachable.map(({ deployment }) => deployment));
-    for (const [key, { item }] of told) {
+    for (const [key, { deployment, callId }] of told) {
       // Of a gate that does not answer, or does not show all, nobody knows.
-      if (items.has(key) || silent.has(item.deployment) || piece.length > maxPieceChars) continue;
-      const now = await inbox.one(item.deployment, item.callId);
+      if (items.has(key) || silent.has(deployment) || piece.length > maxPieceChars) continue;
+      const now = await inbox.one(deployment, callId);
       if ("value" in now && now.value.state === "held") continue;
       const isGone = "code" in now && ["not_found", "no_such_deployment"].includes(now.code);
-      if ("code" in now && !isGone) continue;
+      if ("code" in now && !isGone) {
+        silent.add(deployment);
+        continue;
+      }
       told.delete(key);
-      const { deployment, callId } = item;
       piece += "value" in now ? sse("approval", now.value) : sse("gone", { deployment, callId });
     }
     if (piece.length > maxPieceChars) return piece;
@@ -71,4 +78,10 @@ export function readInbox(inbox: Inbox, fits: (item: InboxItem) => boolean): Inb
     }
   };
   return { next, end };
+}
+
+function hashOf(item: InboxItem): string {
+  const known = hashes.get(item) ?? createHash("sha256").update(JSON.stringify(item)).digest("base64");
+  hashes.set(item, known);
+  return known;
 }

@@ -39,7 +39,7 @@ export class Inbox {
   readonly #watchers = new Set<() => void>();
   readonly #held = new Map<string, Asked>();
   readonly #dirty = new Set<string>();
-  #reading: Promise<void> | undefined;
+  readonly #asking = new Map<string, Promise<void>>();
   #isWhole = false;
   #over: (() => void) | undefined;
 
@@ -110,23 +110,33 @@ export class Inbox {
     void readAll();
   }
 
-  /** Asks the gates whose answer may be old, until none is. */
-  #read(): Promise<void> {
-    this.#reading ??= this.#readNow().finally(() => (this.#reading = undefined));
-    return this.#reading;
+  /** Has the gates asked whose answer may be old, and waits until none is. */
+  async #read(): Promise<void> {
+    this.#askNext();
+    while (this.#asking.size > 0) await Promise.race(this.#asking.values());
   }
 
-  async #readNow(): Promise<void> {
-    while (this.#dirty.size > 0 && this.#watchers.size > 0) {
-      const names = [...this.#dirty];
-      this.#dirty.clear();
-      await inParallel(names, atOnce, async (name) => {
-        const asked = await this.#ask(name, "held");
-        if ("code" in asked && asked.code === "no_such_deployment") this.#held.delete(name);
-        else this.#held.set(name, asked);
+  /** Each gate has a place of its own, so that one that hangs delays nothing of others; half is kept from silent ones. */
+  #askNext(): void {
+    if (this.#watchers.size === 0) return this.#dirty.clear();
+    for (const name of this.#dirty) {
+      const before = this.#held.get(name);
+      const isSilent = before !== undefined && "code" in before;
+      if (this.#asking.has(name) || this.#asking.size >= (isSilent ? atOnce / 2 : atOnce)) continue;
+      this.#dirty.delete(name);
+      const asking = this.#readOne(name).finally(() => {
+        this.#asking.delete(name);
+        this.#askNext();
       });
-      this.#tell();
+      this.#asking.set(name, asking);
     }
+  }
+
+  async #readOne(name: string): Promise<void> {
+    const asked = await this.#ask(name, "held");
+    if ("code" in asked && asked.code === "no_such_deployment") this.#held.delete(name);
+    else this.#held.set(name, asked);
+    this.#tell();
   }
 
   #tell(): void {

@@ -8,12 +8,13 @@ export async function askControl(
   state: string | undefined,
   method: string,
   path: string,
-  content: { readonly body?: unknown; readonly raw?: string } = {},
+  content: { readonly body?: unknown; readonly raw?: string; readonly timeoutMs?: number } = {},
 ): Promise<ControlAnswer> {
   const places = findPlaces(state, process.getuid?.() ?? 0, process.env);
   const body = content.raw === undefined ? content.body : new TextEncoder().encode(content.raw);
   try {
-    return await controlRequest({ socket: places.control, state: places.state, method, path, body });
+    const limit = content.timeoutMs === undefined ? {} : { timeoutMs: content.timeoutMs };
+    return await controlRequest({ socket: places.control, state: places.state, method, path, body, ...limit });
   } catch (thrown) {
     if (thrown instanceof ControlUnreachable) throw new CommandError(thrown.message);
     throw thrown;

@@ -6,7 +6,7 @@ import { askControl } from "./control.ts";
 
 /**
  * Asks the host that runs on the state folder of this command line. `refusals` are the statuses that mean: a rule says no
- * (exit code 3).
+ * (exit code 3). `timeoutMs`: longest time until the whole answer is here, when it is not the usual one.
  */
 export async function askHost<T>(
   line: Line,
@@ -14,8 +14,10 @@ export async function askHost<T>(
   path: string,
   body?: unknown,
   refusals: readonly number[] = [403],
+  timeoutMs?: number,
 ): Promise<T> {
-  const answer = await askControl(line.text("state"), method, path, { body });
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  const answer = await askControl(line.text("state"), method, path, { body, ...limit });
   if (answer.status < 400) return answer.body as T;
   const problem = answer.body as Partial<Problem> | undefined;
   const field = problem?.field ? `${problem.field}: ` : "";

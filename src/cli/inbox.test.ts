@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderAll, type Held } from "./inbox.ts";
+import { readHeld, renderAll, type Held } from "./inbox.ts";
 
 const held: Held = {
   ...{ deployment: "clerk", callId: "call_00000001", state: "held", thread: "t", turn: 1, user: "amy" },
@@ -26,4 +26,18 @@ test("each line names its deployment; what is not shown is said, and no word of 
     "shop did not answer, what waits there is not shown: it is starting",
   ]);
   assert.equal(text.includes("\u001b"), false);
+});
+
+test("a gate that speaks as another deployment, or answers with anything else, is one that did not answer", () => {
+  const { deployment: _own, ...view } = held;
+  assert.deepEqual(readHeld("shop", { approvals: [view], more: 0 }).approvals, [{ ...view, deployment: "shop" }]);
+  const wrong = [
+    { approvals: [{ ...view, deployment: "clerk" }], more: 0 },
+    { approvals: [{ ...view, callId: "call 1" }], more: 0 },
+    { approvals: 7, more: 0 },
+    { approvals: [null], more: 0 },
+    null,
+  ];
+  for (const answer of wrong)
+    assert.throws(() => readHeld("shop", answer), /no list of held calls/, JSON.stringify(answer));
 });

@@ -2,12 +2,15 @@
 // the supervisor. A gate that does not answer is named: that nothing is shown of it does not mean that nothing waits there.
 import { setTimeout as pause } from "node:timers/promises";
 import type { DeploymentList } from "../controls/wire/control.ts";
-import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
+import { approvalList, type ApprovalView } from "../controls/wire/gate.ts";
+import { parseSafely } from "../controls/wire/parse.ts";
 import { CommandError, type Line } from "./arguments.ts";
 import { visible } from "./authority.ts";
 import { askHost, gatePath } from "./host.ts";
 
 const watchMs = 1000;
+/** A gate that hangs keeps whoever lists all of them waiting for no longer. */
+const askMs = 5000;
 
 export interface Held extends ApprovalView {
   readonly deployment: string;
@@ -20,6 +23,14 @@ export interface Waiting {
   readonly unreachable: readonly { readonly deployment: string; readonly why: string }[];
 }
 
+/** What one gate says. One that was taken over would speak as another deployment, or end the list of all. */
+export function readHeld(deployment: string, answer: unknown): Pick<Waiting, "approvals"> & { readonly more: number } {
+  const { data } = parseSafely(approvalList, answer);
+  if (data === undefined)
+    throw new CommandError("what its gate answered is no list of held calls: see its lines in the log");
+  return { approvals: data.approvals.map((view) => ({ ...view, deployment })), more: data.more };
+}
+
 /** What is held now in one deployment, or in all. */
 export async function askWaiting(line: Line, only: string | undefined): Promise<Waiting> {
   const all = only === undefined ? await askHost<DeploymentList>(line, "GET", "/v1/deployments") : undefined;
@@ -29,8 +40,16 @@ export async function askWaiting(line: Line, only: string | undefined): Promise<
   const unreachable: { deployment: string; why: string }[] = [];
   for (const deployment of names) {
     try {
-      const list = await askHost<ApprovalList>(line, "GET", gatePath(deployment, "control/approvals"));
-      approvals.push(...list.approvals.map((view) => ({ deployment, ...view })));
+      const answer = await askHost<unknown>(
+        line,
+        "GET",
+        gatePath(deployment, "control/approvals"),
+        undefined,
+        [],
+        askMs,
+      );
+      const list = readHeld(deployment, answer);
+      approvals.push(...list.approvals);
       if (list.more > 0) more[deployment] = list.more;
     } catch (thrown) {
       if (!(thrown instanceof CommandError)) throw thrown;

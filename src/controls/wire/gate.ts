@@ -98,7 +98,8 @@ export const approvalView = z.strictObject({
   reason: z.string(),
   /** SHA-256 of the exact action, hex: what a person approves. */
   actionHash: z.string(),
-  created: z.string(),
+  /** A part of cursors. */
+  created: z.string().regex(/^[0-9TZ:.-]{1,40}$/),
   expires: z.string(),
   by: z.string().nullable(),
   note: z.string().nullable(),
