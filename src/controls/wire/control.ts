@@ -86,8 +86,8 @@ export type HostStatus = z.infer<typeof hostStatus>;
  * Broker, `broker/control.sock`:
  * - `GET /healthz` -> 200
  * - `PUT /deployments/<name>` brokerDeployment -> 204 once the door is open
- * - `DELETE /deployments/<name>` -> 204, the door is closed
- * - `POST /deployments/<name>/forget` -> 204: door, secrets and outcomes are gone, and its gate's chain has ended
+ * - `DELETE /deployments/<name>` -> 204, of one that never came to be: door and outcomes are gone, its gate's chain has ended
+ * - `POST /deployments/<name>/forget` -> 204: the same, and its secrets are gone
  * - `PUT /deployments/<name>/frozen` -> 204 once nothing leaves any more; `DELETE` -> 204, it may leave again
  * - `PUT /deployments/<name>/secrets/<secret>` raw value -> 204
  * - `GET /chains`, `GET /chains/<name>?after=N`, `POST /chains/<name>/seal`: see wire/audit.ts

@@ -81,29 +81,37 @@ async function putDeployment(
   return done;
 }
 
-async function removeDeployment({ deployments, chain, log }: Controlled, name: string): Promise<Answer> {
+/** One that never came to be. What its gate did while it was tried is over; secrets that were put for it wait for the next. */
+async function removeDeployment(controlled: Controlled, name: string): Promise<Answer> {
+  const { deployments, chain, log } = controlled;
   if (await deployments.remove(name)) chain.append(name, "deployment_removed", {});
+  if (namePattern.test(name)) await endLife(controlled, name);
   log("info", "deployment_removed", { deployment: name });
   return done;
 }
 
-/**
- * The deployment's life ends: nothing of it may reach a later one of its name, whose calls have the same ids. Its gate's
- * chain ends at the head signed last, which this chain tells: a gate's chain that begins anew is then no rewritten one.
- */
+/** The deployment's life ends, and its secrets with it. */
 async function forget(controlled: Controlled, name: string): Promise<Answer> {
-  const { deployments, secrets, calls, chain, signer, log } = controlled;
+  const { deployments, secrets, log } = controlled;
   if (!namePattern.test(name))
     return { ...problemAnswer(problem("refused", "not_found", "no such name")), status: 404 };
   await deployments.remove(name);
   secrets.forget(name);
+  await endLife(controlled, name);
+  log("info", "deployment_forgotten", { deployment: name });
+  return done;
+}
+
+/**
+ * Nothing of a life may reach a later deployment of its name, whose calls have the same ids. Its gate's chain ends at the
+ * head signed last, which this chain tells: a gate's chain that begins anew is then no rewritten one.
+ */
+async function endLife({ calls, chain, signer }: Controlled, name: string): Promise<void> {
   await calls.forget(name);
   chain.together(() => {
     const gate = signer.endChain(chainId(name, "gate"));
     if (gate.sequence > 0) chain.append(name, "deployment_forgotten", { gate: { ...gate } });
   });
-  log("info", "deployment_forgotten", { deployment: name });
-  return done;
 }
 
 async function setFrozen({ deployments, chain, log }: Controlled, name: string, isFrozen: boolean): Promise<Answer> {

@@ -150,3 +150,15 @@ test("the chain of a forgotten deployment's gate has ended: the broker's own cha
   await broker.put(makeRelease("clerk", 1));
   assert.equal((await sign(broker.door("clerk"), anew)).status, 200);
 });
+
+test("a gate whose first deploy failed leaves no signed head behind: the next of its name is signed from 1", async (t) => {
+  const broker = await startTestBroker(t, ["clerk"]);
+  await broker.put(makeRelease("clerk", 1));
+  const tried = { sequence: 3, head: headAt("clerk", 3), digests: digests.slice(0, 3) };
+  assert.equal((await sign(broker.door("clerk"), tried)).status, 200);
+  const close = () => ask(broker.control, "/deployments/clerk", { method: "DELETE" });
+  assert.deepEqual([(await close()).status, (await close()).status], [204, 204]);
+  await broker.put(makeRelease("clerk", 1));
+  const anew = { sequence: 1, head: headAt("clerk", 1), digests: digests.slice(0, 1) };
+  assert.equal((await sign(broker.door("clerk"), anew)).status, 200);
+});

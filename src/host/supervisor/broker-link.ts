@@ -24,7 +24,7 @@ export class BrokerLink {
     );
   }
 
-  /** Closes the door of a deployment; one that has none is fine. */
+  /** Ends a deployment that never came to be: as `forget`, but for its secrets. One that is not there is fine. */
   async close(name: string): Promise<void> {
     await this.#expect(`the broker kept ${name}`, await this.#ask("DELETE", `/deployments/${name}`));
   }
