@@ -37,6 +37,11 @@ const twins: ReadonlyArray<readonly [what: string, hidden: string, shown: string
     "-----BEGIN CERTIFICATE-----",
   ],
   ["a private key that was cut", `-----BEGIN PRIVATE KEY-----\n${key}`, "a private key was missing"],
+  ["a key of somebody's in JSON", `{"openai_api_key":"${key}"}`, '{"openai_api":"v1","api_keys":"two"}'],
+  ["a password of something in JSON", `{"dbPassword":"${key}"}`, '{"dbPasswordless":"yes","compass":"north"}'],
+  ["a token of something in JSON", `{"accessToken":"${key}"}`, '{"tokenId":"a","maxTokens":"12"}'],
+  ["a key in capitals in JSON", `{"STRIPE_SECRET":"${key}"}`, '{"SECRET_NAME":"stripe"}'],
+  ["a password of something", `dbPassword=${key}`, "dbPassword is wrong"],
   ["a quoted value", `password="${key}"`, 'the word was "pass"'],
   ["a value after a colon", `secret: ${key}`, 'secret "stripe" is not listed under servers.shop.credential'],
 ];

@@ -10,15 +10,23 @@ export const maxText = 2000;
 const maxMembers = 100;
 const maxDepth = 8;
 
-/** Members whose value is never shown, whatever it is, but for a number, a boolean and null. */
+/**
+ * Members whose value is never shown, whatever it is, but for a number, a boolean and null: by the last words of their name,
+ * asked with `_` between the words (`dbPassword`, `OPENAI_API_KEY`, `x-api-key`).
+ */
 const secretKey =
-  /^(?:(?:proxy-)?authorization|(?:set-)?cookie|pass(?:word|wd|phrase)?|pwd|secrets?|credentials?|(?:x[-_]?)?api[-_]?key|private[-_]?key|client[-_]?secret|signing[-_]?key|[a-z]+[-_]token|token|x-amz-security-token)$/i;
+  /(?:^|[^a-z])(?:authorization|cookie|pass(?:word|wd|phrase)?|pwd|secrets?|credentials?|(?:api|access|private|signing)[^a-z]?key|token)$/;
+const isSecretKey = (key: string): boolean =>
+  secretKey.test(key.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase());
 
 /** `name: value` and `name=value` in text; quotes of JSON and of JSON in JSON may stand between. */
 const named =
   /\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s{0,4}[:=]\s{0,4}\\*["']?)(?!\[secret\])[^"'\r\n\\]{1,4096}/gi;
 const pair =
   /((?<![a-z])(?:pass(?:word|wd|phrase)?|pwd|client[-_]?secret|secret|(?:access|refresh|id|auth|session|security)[-_]?token|token|(?:x[-_])?api[-_]?key|private[-_]?key|sig(?:nature)?|credential))(\\*["']?\s{0,4}(?:=|:(?!\/\/))\s{0,4}\\*["']?)(?!\[secret\])([^\s&"'<>,;\\)\]}]{4,4096})/gi;
+/** The same in one word with an upper case letter in it, which `pair` cannot see. */
+const camel =
+  /([a-z0-9](?:Password|Passwd|Passphrase|Secret|Token|ApiKey|AccessKey|PrivateKey))(\\*["']?\s{0,4}(?:=|:(?!\/\/))\s{0,4}\\*["']?)(?!\[secret\])([^\s&"'<>,;\\)\]}]{4,4096})/g;
 const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
 const userInfo = /([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#@"'<>]{1,512}@/gi;
 /** Schemes of Authorization, and keys that say by their first letters what they are. */
@@ -42,7 +50,8 @@ export function stripText(text: string, depth = 0): string {
     .replace(privateKey, mark)
     .replace(userInfo, `$1${mark}@`)
     .replace(named, `$1$2${mark}`)
-    .replace(pair, `$1$2${mark}`);
+    .replace(pair, `$1$2${mark}`)
+    .replace(camel, `$1$2${mark}`);
   for (const shape of shapes) shown = shown.replace(shape, mark);
   return shown.length > maxText ? `${shown.slice(0, maxText).toWellFormed()}... [${shown.length} characters]` : shown;
 }
@@ -70,7 +79,7 @@ export function stripLine(fields: Readonly<Record<string, unknown>>): string {
 
 function stripMember(key: string, value: unknown, depth: number): unknown {
   const isPlain = value === null || typeof value === "number" || typeof value === "boolean";
-  return secretKey.test(key) && !isPlain ? mark : stripValue(value, depth + 1);
+  return isSecretKey(key) && !isPlain ? mark : stripValue(value, depth + 1);
 }
 
 function stripError(error: Error, depth: number): unknown {
