@@ -47,6 +47,13 @@ test("traces go to a collector on this machine, and to no other place", () => {
     "http://[::]:1",
   ])
     assert.match(String(parse(wrong)), /--otlp .*on this machine/, wrong);
-  for (const wrong of ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://a:b@127.0.0.1:1", "http://127.0.0.1/?x", ""])
+  for (const wrong of [
+    "https://127.0.0.1:4318",
+    "127.0.0.1:4318",
+    "http://a:b@127.0.0.1:1",
+    "http://:b@127.0.0.1:1",
+    "http://127.0.0.1/?x",
+    "",
+  ])
     assert.match(String(parse(wrong)), /--otlp .*write http:\/\/HOST:PORT/, wrong);
 });

@@ -17,7 +17,13 @@ const lastPauseMs = 30_000;
 export function parseCollector(text: string): { readonly url: URL } | string {
   const url = URL.parse(text);
   const wrong = (why: string): string => `--otlp ${text}: ${why}, such as http://127.0.0.1:4318`;
-  if (url === null || url.protocol !== "http:" || url.username !== "" || url.search !== "" || url.hash !== "")
+  if (
+    url === null ||
+    url.protocol !== "http:" ||
+    url.username + url.password !== "" ||
+    url.search !== "" ||
+    url.hash !== ""
+  )
     return wrong("write http://HOST:PORT");
   if (!/^127\.[0-9.]+$|^\[::1\]$/.test(url.hostname))
     return wrong("traces go to a collector on this machine, which may pass them on: write its loopback address");

@@ -13,7 +13,7 @@ export interface Watched {
 }
 
 /** Of another form, what was kept is not used. */
-const form = 1;
+const form = 2;
 
 export class WatchStore {
   readonly #db: DatabaseSync;

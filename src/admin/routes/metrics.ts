@@ -1,5 +1,6 @@
 // What runs, as Prometheus collects it. It takes a token like everything that is read: counts of refusals and money say what a
 // deployment does. Labels are names of deployments and parts, and machine words of closed kinds.
+import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { modelBuckets, type Counts } from "../../controls/telemetry/counts.ts";
 import { exposition, expositionType, type Family, type Labels } from "../../controls/telemetry/exposition.ts";
@@ -11,6 +12,7 @@ import { route } from "../row.ts";
 import { askDeployments } from "./deployments.ts";
 
 const askMs = 5000;
+const roundMs = 2000;
 const states = ["starting", "ready", "backing_off", "stopped"] as const;
 
 export const metricsRows = [
@@ -33,7 +35,8 @@ export const metricsRows = [
         askDeployments(host),
         host.ask({ ...asked, path: "/v1/measures", answer: hostMeasures }),
         puller.status(),
-        watch.round(),
+        // One gate that is slow must not keep a scrape waiting: what is not read by then is counted in the next.
+        Promise.race([watch.round(), pause(roundMs, undefined, { ref: false })]),
       ]);
       if ("code" in status) return status;
       if ("code" in all) return all;

@@ -8,6 +8,7 @@ import { asCount, asWord } from "./words.ts";
 export const maxWords = 40;
 /** Held calls that are told apart; a Ledger keeps far fewer. */
 const maxHeld = 10_000;
+const maxIdChars = 80;
 export const modelBuckets = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const;
 
 type ByWord = Record<string, number>;
@@ -63,7 +64,7 @@ export function countEntry(counts: Counts, entry: ChainEntry): void {
   const outcome = outcomeOf.get(event);
   if (outcome === undefined) return;
   add(counts.calls, outcome);
-  if (callId === undefined) return;
+  if (callId === undefined || callId.length > maxIdChars) return;
   if (outcome !== "held") delete counts.held[callId];
   else if (Object.keys(counts.held).length < maxHeld) counts.held[callId] = true;
 }

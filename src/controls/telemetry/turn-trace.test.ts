@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ChainEntry } from "../audit/entry.ts";
 import { names } from "./names.ts";
 import { otlpRequest } from "./otlp.ts";
-import { maxOpenTurns, maxSpans, traceEntry, type OpenTurns, type Span } from "./turn-trace.ts";
+import { maxHeldSpans, maxOpenTurns, maxSpans, traceEntry, type OpenTurns, type Span } from "./turn-trace.ts";
 import { parseTraceparent } from "./traceparent.ts";
 
 const began = Date.parse("2026-05-03T10:00:00.000Z");
@@ -171,4 +171,29 @@ test("OTLP in JSON: ids in hex, nanoseconds as text, the error as a status and a
   assert.deepEqual([span?.["startTimeUnixNano"], span?.["endTimeUnixNano"]], [`${began}000000`, `${began + 5}000000`]);
   assert.deepEqual(span?.["status"], { code: 2, message: "model_failed" });
   assert.ok(JSON.stringify(span).includes('{"key":"error.type","value":{"stringValue":"model_failed"}}'));
+});
+
+test("turns that never end hold no more together than is allowed, and odd ids of calls are nothing", () => {
+  const turns: OpenTurns = {};
+  const of = (turn: number, one: ChainEntry) => traceEntry("clerk", turns, { ...one, turn });
+  for (let turn = 1; turn <= 500; turn++) {
+    of(turn, opened);
+    for (let call = 0; call < 50; call++)
+      of(turn, entry("call_refused", 1, { reason: "unknown_tool" }, `call_${call}`));
+  }
+  const held = Object.values(turns).map(({ spans, calls }) => spans.length + Object.keys(calls).length);
+  const sum = held.reduce((all, one) => all + one, 0);
+  assert.ok(sum <= maxHeldSpans + 1 && sum > maxHeldSpans / 2, String(sum));
+  assert.ok((turns[Object.keys(turns).at(-1) ?? ""]?.cut ?? 0) > 0);
+  const spans = trace(
+    opened,
+    entry("call_refused", 1, { reason: "unknown_tool" }, "x".repeat(81)),
+    entry("call_done", 1, {}, "constructor"),
+    closed(2),
+  );
+  assert.deepEqual(
+    spans.map(({ name }) => name),
+    ["invoke_agent clerk", "execute_tool"],
+  );
+  assert.ok(JSON.stringify(otlpRequest(spans)).includes("constructor"));
 });

@@ -42,6 +42,8 @@ export interface OpenTurn {
   readonly calls: Record<string, OpenCall>;
   input: number;
   output: number;
+  /** Spans and calls that it holds. */
+  size: number;
   /** Spans that were left out. */
   cut: number;
   readonly links: Link[];
@@ -52,11 +54,15 @@ export type OpenTurns = Record<string, OpenTurn>;
 /** Turns of one deployment that are followed at once, and spans of one turn. */
 export const maxOpenTurns = 2000;
 export const maxSpans = 256;
+/** Spans and calls that all open turns of one deployment may hold together. */
+export const maxHeldSpans = 20_000;
 /** Refusals of calls whose tool is one of the file: in all others the name is the model's. */
 const ofNamedTool = new Set([
   ...["limit_reached", "value_not_allowed", "unattended", "policy_failed", "tool_quarantined", "too_many_held"],
   ...["not_approved", "argument_untrusted"],
 ]);
+/** As ids of calls are, and short. */
+const callForm = /^[a-z0-9_-]{1,80}$/;
 const unopened: OpenCall = { tool: null, server: null, heldAt: null, admittedAt: null };
 
 /** Takes the next entry of a gate's chain. Returns the trace when it closes a turn; `turns` is changed. */
@@ -67,8 +73,10 @@ export function traceEntry(deployment: string, turns: OpenTurns, entry: ChainEnt
   if (event === "turn_opened") return openTurn(turns, key, deployment, entry);
   const found = turns[key];
   if (found === undefined) return undefined;
-  if (event === "model_answered") addModel(found, key, entry);
-  else if (entry.callId !== undefined) addCall(found, key, entry, entry.callId);
+  const isFull = Object.values(turns).reduce((sum, { size }) => sum + size, 0) >= maxHeldSpans;
+  if (isFull) found.cut++;
+  else if (event === "model_answered") addModel(found, key, entry);
+  else if (entry.callId !== undefined && callForm.test(entry.callId)) addCall(found, key, entry, entry.callId);
   if (event !== "turn_closed") return undefined;
   delete turns[key];
   return [rootOf(found, key, deployment, entry), ...found.spans];
@@ -86,7 +94,18 @@ function openTurn(
   const conversation = sha256Hex(`ambit-conversation-v1\n${deployment}\n${thread ?? ""}`).slice(0, 32);
   const link = parseTraceparent(detail["traceparent"]);
   const links = link === undefined ? [] : [link];
-  turns[key] = { opened: asTime(at), conversation, turn, spans: [], calls: {}, input: 0, output: 0, cut: 0, links };
+  turns[key] = {
+    opened: asTime(at),
+    conversation,
+    turn,
+    spans: [],
+    calls: {},
+    input: 0,
+    output: 0,
+    size: 0,
+    cut: 0,
+    links,
+  };
   return undefined;
 }
 
@@ -134,8 +153,11 @@ const outcomes: Readonly<Record<string, string>> = {
 function addCall(open: OpenTurn, traceId: string, entry: ChainEntry, callId: string): void {
   const { event, detail } = entry;
   const at = asTime(entry.at);
-  if (open.calls[callId] === undefined && Object.keys(open.calls).length >= maxSpans) return void open.cut++;
-  const call = (open.calls[callId] ??= unopened);
+  const isNew = !Object.hasOwn(open.calls, callId);
+  if (isNew && Object.keys(open.calls).length >= maxSpans) return void open.cut++;
+  if (isNew) open.size++;
+  const call = (isNew ? undefined : open.calls[callId]) ?? unopened;
+  open.calls[callId] = call;
   const named = call.tool === null && typeof detail["server"] === "string";
   const known = named ? { tool: asWord(detail["tool"]), server: asWord(detail["server"]) } : {};
   if (event === "call_held") open.calls[callId] = { ...call, ...known, heldAt: at };
@@ -235,6 +257,7 @@ function placeOf(traceId: string, place: string): { traceId: string; spanId: str
 }
 
 function addSpan(open: OpenTurn, span: Span): void {
-  if (open.spans.length < maxSpans) open.spans.push(span);
-  else open.cut++;
+  if (open.spans.length >= maxSpans) return void open.cut++;
+  open.spans.push(span);
+  open.size++;
 }
