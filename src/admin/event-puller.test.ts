@@ -213,12 +213,12 @@ test("a gate whose entries are huge fills no disk: the index lets its oldest go,
     const entry = { v: 1 as const, seq, at: "2026-01-01T00:00:00.000Z", event: "said", detail: { text } };
     return { entry, head: "0" };
   };
-  const take = (chain: typeof gate, seq: number, text: string) =>
-    store.take(chain, { taken: [link(seq, text)], standing: { sequence: seq, head: "0" }, fault: undefined });
+  const take = (of: typeof gate, seq: number, text: string) =>
+    store.take(of, { taken: [link(seq, text)], standing: { sequence: seq, head: "0" }, fault: undefined });
   take(front, 1, "small");
   const third = "x".repeat(keptBytes / 3);
   for (let seq = 1; seq <= 5; seq++) take(store.current("alpha", "gate"), seq, third);
-  const kept = (chain: string) => store.after({ deployment: "alpha", chain: chain as Writer }, 0, 10).events;
+  const kept = (writer: Writer) => store.after({ deployment: "alpha", chain: writer }, 0, 10).events;
   assert.deepEqual(
     kept("gate").map(({ entry }) => entry.seq),
     [4, 5],

@@ -27,14 +27,14 @@ const view: ApprovalView = {
   ...{ arguments: {}, effect: "irreversible", impact: "spend", reason: "-", actionHash: "0", expires: "-" },
   ...{ created: "2026-01-01T00:00:00Z", by: null, note: null, role: null, needed: 1, approvals: [] },
 };
-const deployment = { release: "r", state: "ready", mode: "enforce", frozen: null };
+const listed = { release: "r", state: "ready", mode: "enforce", frozen: null };
 
 const server = createServer((request, response) => {
   const url = request.url ?? "";
   const answer = (status: number, value: object) => response.writeHead(status).end(JSON.stringify(value));
   const [, name = "", rest = ""] = /^\/v1\/deployments\/(\w+)\/gate\/control\/approvals(.*)$/.exec(url) ?? [];
   if (url === "/v1/deployments")
-    return answer(200, { deployments: Object.keys(lists).map((one) => ({ name: one, ...deployment })) });
+    return answer(200, { deployments: Object.keys(lists).map((one) => ({ name: one, ...listed })) });
   if (hanging.has(name)) return undefined;
   if (rest.startsWith("?")) return answer(200, { approvals: lists[name] ?? [], more: 0 });
   asked.push(`${name}${rest}`);
