@@ -61,7 +61,7 @@ export const approvalRows = [
       limit,
       after: z
         .string()
-        .regex(/^[0-9TZ:.-]{1,40}~[a-z0-9-]{1,64}~[a-z0-9_-]{1,80}$/, "a cursor, as `Link` has it")
+        .regex(/^[0-9TZ:.-]{1,40}~[a-z0-9-]{1,64}~[A-Za-z0-9_-]{1,80}$/, "a cursor, as `Link` has it")
         .optional()
         .describe("cursor of the page before, from its `Link`"),
     },
