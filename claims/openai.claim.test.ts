@@ -1,6 +1,7 @@
 // The OpenAI face: the official client and the Vercel AI SDK chat with a deployment, whole and streamed, and nothing that
 // they bring along counts: no history, no tool, no system prompt, no approval. Of no control by itself: it is the same way
 // in as /v1/messages. A client that is cut off in the middle, or whose gate is killed, gets the same answer once.
+// Longer than 300 lines because all of it stands on one host.
 import { strict as assert } from "node:assert";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";

@@ -1,6 +1,6 @@
 // Control `review`: a call with impact waits for people of its role, as many as the file says, and never for who asked; an
 // approval fits that exact action alone, once, until it expires; a denial, an expiry and a new release end it, and the agent
-// is told; and nobody who only talks to the agent can decide.
+// is told; and nobody who only talks to the agent can decide. Longer than 300 lines because all of it stands on one host.
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";

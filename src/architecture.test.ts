@@ -264,7 +264,7 @@ const phrases: readonly Phrase[] = [
 ];
 
 /** What only tests import: not part of the product, so no row binds it, and no row lets the product import it. */
-const testSupport = /\/fixtures\/|\/stand\.ts$/;
+const testSupport = /\/fixtures\//;
 const vagueNames = new Set(["util", "utils", "misc", "types", "index", "helper", "helpers", "common"]);
 const lineLimit = 300;
 const longReason = /longer than 300 lines because/i;
@@ -390,6 +390,14 @@ test("the table allows nothing that nobody needs any more", () => {
 
 test("no source file does what the table does not allow it", () => {
   assert.deepEqual(findBreaches(readSources()), []);
+});
+
+test("every source file opens with what it is for", () => {
+  const silent = readSources().filter(({ text }) => !/^(?:#!.*\n)?\/\//.test(text));
+  assert.deepEqual(
+    silent.map(({ path }) => path),
+    [],
+  );
 });
 
 test("a tree without source files is refused", () => {

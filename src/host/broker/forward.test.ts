@@ -1,3 +1,6 @@
+// Control `callbacks`, `secrets`: what leaves through a door carries the broker's credential and none of the gate's own, goes
+// where the release says and nowhere else, and what comes back has lost what only the broker may say. Longer than 300 lines
+// because one kind of request is looked at from both ends.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";

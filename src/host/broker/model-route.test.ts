@@ -1,3 +1,5 @@
+// Control `secrets`, `callbacks`: `model.internal`, the one name behind which the broker adds the model's key. A gate that was
+// taken over wants the key, another path of the provider, or another provider.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask, makeRelease, startTestBroker, startUpstream } from "./fixtures/harness.ts";

@@ -1,3 +1,5 @@
+// Control `callbacks`: TLS to an upstream with a real certificate. Whoever sits between wants one that is not trusted, or of
+// another name, to be taken.
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AccessFile } from "./access-file.ts";
 import { type AccessRecord, type ClientWords, combinedLine, noWords } from "./access-log.ts";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, openStand, openWire } from "./fixtures/stand.ts";
 
 const record: AccessRecord = {
   ...{

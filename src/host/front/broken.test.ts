@@ -3,7 +3,7 @@
 // connection on which a reader could go on in the wrong place is closed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, openStand, openWire } from "./fixtures/stand.ts";
 
 const at = "/d/clerk/v1/messages";
 const hidden = "POST /control/pin HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";

@@ -9,7 +9,7 @@ import { chainPage } from "../../controls/wire/audit.ts";
 import { FrontChain } from "./chain.ts";
 import { serveHealth } from "./health.ts";
 import { Measures } from "./measures.ts";
-import { eventually, openStand, openWire, type Stand } from "./stand.ts";
+import { eventually, openStand, openWire, type Stand } from "./fixtures/stand.ts";
 
 function eventsOf({ chain }: Stand, name: string): string[] {
   const { entries } = chainPage.parse(chain.page(name, 0));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { isFrozen } from "./frozen.ts";
-import { eventually, makeGateFolder, openStand, openWire } from "./stand.ts";
+import { eventually, makeGateFolder, openStand, openWire } from "./fixtures/stand.ts";
 
 const mark = (run: string, name = "clerk"): string => join(run, "gates", name, "open");
 

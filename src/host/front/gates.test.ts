@@ -1,5 +1,5 @@
 // Control `runtime`: a gate may be killed and come back at any moment. A caller waits a little or is told, and no request
-// is sent to a gate twice.
+// is sent to a gate twice. Longer than 300 lines because each moment of a kill is one test.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findGate } from "./gates.ts";
-import { eventually, makeGateFolder, openStand, openWire, type Stand } from "./stand.ts";
+import { eventually, makeGateFolder, openStand, openWire, type Stand } from "./fixtures/stand.ts";
 
 const post = { method: "POST", body: "pay once" };
 

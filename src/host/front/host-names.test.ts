@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openStand, openWire } from "./stand.ts";
+import { openStand, openWire } from "./fixtures/stand.ts";
 
 const host = "clerk.example.com";
 const rows: readonly [host: string, path: string, status: number, passedOn?: string][] = [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Problem } from "../../controls/wire/gate.ts";
 import { frontLimits } from "./limits.ts";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, openStand, openWire } from "./fixtures/stand.ts";
 
 const post = "POST /d/clerk/v1/messages HTTP/1.1\r\nHost: a\r\n";
 const megabyte = 1_048_576;

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually, makeGateFolder, openWire } from "./stand.ts";
+import { eventually, makeGateFolder, openWire } from "./fixtures/stand.ts";
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Problem } from "../../controls/wire/gate.ts";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, openStand, openWire } from "./fixtures/stand.ts";
 
 test("a request reaches the gate of its deployment alone, and the answer comes back", async (t) => {
   const stand = await openStand(t);

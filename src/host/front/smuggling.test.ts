@@ -3,7 +3,7 @@
 // it came must not go on.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, openStand, openWire } from "./stand.ts";
+import { eventually, openStand, openWire } from "./fixtures/stand.ts";
 
 const hidden = "POST /control/pin HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
 const post = "POST /d/clerk/v1/messages HTTP/1.1\r\nHost: a\r\n";

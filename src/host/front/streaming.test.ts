@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, makeGateFolder, openStand, openWire } from "./stand.ts";
+import { eventually, makeGateFolder, openStand, openWire } from "./fixtures/stand.ts";
 
 test("each piece of an answer arrives before the gate sends the next", async (t) => {
   const stand = await openStand(t);

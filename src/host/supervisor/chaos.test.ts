@@ -1,3 +1,4 @@
+// Control `runtime`: gates that eat memory, spin, shout or crash, as real processes: each ends alone, its neighbours serve on.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, test } from "node:test";

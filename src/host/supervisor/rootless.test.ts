@@ -1,3 +1,4 @@
+// Control `runtime`: the same walls as far as they stand without root: what is weaker is said, and a memory bomb ends alone.
 import assert from "node:assert/strict";
 import { chownSync, statSync } from "node:fs";
 import { dirname } from "node:path";

@@ -1,3 +1,5 @@
+// Control `runtime`, `data`: what a start refuses and what it leaves when it fails: one Ambit on a state folder, one line that
+// names the cause, nothing left running.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";

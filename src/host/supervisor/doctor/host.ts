@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { printable } from "../../../controls/manifest/printable.ts";
+import type { DeploymentList, HostStatus } from "../../../controls/wire/control.ts";
 import { fail, ok, weak, type Finding, type Patient } from "./finding.ts";
 
 /** Where `./ambit up` listens when it is told nothing. */
@@ -21,7 +22,25 @@ export async function lookAtHost({ places, running }: Patient): Promise<Finding[
     return [host, ...(await Promise.all(usual.map(lookAtPort)))];
   }
   const { status, deployments } = running;
-  const parts = status.processes.map(({ name, state, restarts }) => {
+  const weaker = status.weaker.map((sentence) =>
+    weak(
+      "host",
+      printable(sentence, 400),
+      "it is weaker than it should be",
+      "as said, or see docs/design.md, section 7",
+    ),
+  );
+  const said = `Ambit ${status.version} (pid ${status.pid}) at ${status.url}, admin at ${status.admin}`;
+  return [
+    ok("host", printable(said, 400)),
+    ...lookAtParts(status),
+    ...weaker,
+    ...deployments.flatMap(lookAtDeployment),
+  ];
+}
+
+function lookAtParts({ processes }: HostStatus): Finding[] {
+  return processes.map(({ name, state, restarts }) => {
     const check = printable(name, 60);
     if (state !== "ready") return fail(check, state, "it serves nothing now", "its lines in the log say why");
     if (restarts > 0)
@@ -33,15 +52,10 @@ export async function lookAtHost({ places, running }: Patient): Promise<Finding[
       );
     return ok(check, "ready");
   });
-  const weaker = status.weaker.map((sentence) =>
-    weak(
-      "host",
-      printable(sentence, 400),
-      "it is weaker than it should be",
-      "as said, or see docs/design.md, section 7",
-    ),
-  );
-  const told = deployments.flatMap(({ name, release, state, mode, frozen }) => [
+}
+
+function lookAtDeployment({ name, release, state, mode, frozen }: DeploymentList["deployments"][number]): Finding[] {
+  return [
     ...(release === "" ? [fail(name, state, "its release cannot be read", `./ambit deploy FILE of ${name}`)] : []),
     ...(frozen
       ? [
@@ -63,9 +77,7 @@ export async function lookAtHost({ places, running }: Patient): Promise<Finding[
           ),
         ]
       : []),
-  ]);
-  const said = `Ambit ${status.version} (pid ${status.pid}) at ${status.url}, admin at ${status.admin}`;
-  return [ok("host", printable(said, 400)), ...parts, ...weaker, ...told];
+  ];
 }
 
 /** Listens for a moment, and never answers. */
