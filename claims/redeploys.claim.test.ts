@@ -1,6 +1,7 @@
 // Control `redeploys`: a deploy shows the authority it adds, growth needs a second look, and a bad release rolls back in one
 // command. Real releases of one deployment, deployed over the real control socket and once over the real command line; what a
 // release could do is read from the tool server's own notes, and which release answered from the model's own server.
+// Longer than 300 lines because all of it stands on one host.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { makeOpenApi } from "./openapi.ts";
-import { renderPage } from "./page.ts";
+import { renderPage } from "./api-page.ts";
 import { rows } from "./routes.ts";
 
 const document = makeOpenApi(rows, "1");

@@ -1,4 +1,6 @@
-// `./ambit approvals`: what waits for a person, in full, and the decision on exactly that.
+// `./ambit approvals`: what waits for a person, in full, and the decision on exactly that. The hash of what was
+// read goes with the decision (`--action` says which it must be), so a call that changed meanwhile is not approved. A model
+// chose many of the words: what is printed is nothing that a terminal obeys.
 import { userInfo } from "node:os";
 import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";

@@ -1,9 +1,10 @@
 // `./ambit secrets set NAME SECRET`: the value comes on standard input and goes to the broker; nothing shows it again.
+// Never an argument: every user of a machine can read those of a running program.
+import { maxSecretLength } from "../controls/manifest/shapes.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
 import { askControl } from "./control.ts";
 
 const usage = "secrets set NAME SECRET   (value on standard input)";
-const maxBytes = 8192;
 
 export async function runSecrets(args: string[]): Promise<number> {
   const line = readLine(args, usage, {}, [3, 3]);
@@ -17,7 +18,7 @@ export async function runSecrets(args: string[]): Promise<number> {
     .replace(/\r?\n$/, "");
   if (value === "")
     throw new CommandError("the value is empty; pipe it in: printf %s VALUE | ./ambit secrets set NAME SECRET");
-  if (Buffer.byteLength(value) > maxBytes) throw new CommandError(`the value is over ${maxBytes} bytes`);
+  if (Buffer.byteLength(value) > maxSecretLength) throw new CommandError(`the value is over ${maxSecretLength} bytes`);
   const path = `/v1/deployments/${encodeURIComponent(name)}/secrets/${encodeURIComponent(secret)}`;
   const answer = await askControl(line.text("state"), "PUT", path, { raw: value });
   if (answer.status >= 400)

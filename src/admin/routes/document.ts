@@ -2,7 +2,7 @@
 // port: it says what could be asked, and nothing of what is.
 import { z } from "zod";
 import { makeOpenApi, type OpenApi } from "../openapi.ts";
-import { pagePolicy, renderPage, style, stylePath } from "../page.ts";
+import { pagePolicy, renderPage, style, stylePath } from "../api-page.ts";
 import { route, type Row } from "../row.ts";
 
 const text = (body: string, type: string, policy = pagePolicy): Response =>

@@ -1,4 +1,6 @@
 // Control `workflow`: the freeze switch over the API. Who froze and who thawed is the person of the token, whatever a body says.
+// Whoever holds a deployment wants the switch slow or unsaid: it is asked of the supervisor at once, and the answer tells which
+// of the three places were reached.
 import { z } from "zod";
 import { freezeAnswer, freezeRequest } from "../../controls/wire/freeze.ts";
 import { route } from "../row.ts";

@@ -1,4 +1,6 @@
-// Control `rate-limits`: limits of a well-formed file that could not mean what they say. Pure.
+// Control `rate-limits`: limits of a well-formed file that could not mean what they say. An operator
+// who wrote a daily budget believes that something bounds the cost: one that nothing can be measured by is an error, one that
+// never applies a warning. Pure.
 import type { Finding } from "./lint.ts";
 import type { Manifest } from "./schema.ts";
 

@@ -46,12 +46,13 @@ export const identifier = z
 /** MCP tool names as servers really use them. */
 export const toolName = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, "1 to 64 letters, digits, _ . and -");
 export const property = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/, "a top-level property name");
+/** The name of a secret, and its longest value in characters. */
+export const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;
+export const maxSecretLength = 8192;
 export const secretRef = z
   .string()
   .regex(/^secret:[a-z][a-z0-9_-]{0,47}$/, "secret:NAME, the value itself never stands here");
-export const secretName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,47}$/, "the name of a secret, the value never stands here");
+export const secretName = z.string().regex(secretNamePattern, "the name of a secret, the value never stands here");
 export const scalar = z.union([plainText(4096), z.number().finite(), z.boolean()], {
   error: "a text, a number, true or false",
 });

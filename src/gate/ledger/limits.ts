@@ -1,4 +1,6 @@
-// Control `rate-limits`: the limits of this deployment with the rows they rest on, as the Ledger holds them.
+// Control `rate-limits`: the limits of this deployment with the rows they rest on, as the Ledger holds them. Made once a
+// process; each reads and writes rows inside a transaction of the Ledger, so after one that was rolled back what was read
+// before is forgotten: a count in memory must never stand where the disk has another.
 import type { Refusal } from "../../boundary.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import { shortestInputTokens } from "../agent/input-bound.ts";

@@ -1,4 +1,5 @@
 // Opening a tool server while the broker restarts: what passes is waited for, what does not is said at once.
+// Only opening is tried again: it asks nothing of a server that it would do twice. A call is never sent again from here.
 import { ToolServerFault } from "./fault.ts";
 import type { OfferedTools, ToolServer } from "./mcp.ts";
 import { restartMs, restartPauseMs } from "./outcome.ts";

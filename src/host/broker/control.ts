@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { canSign, signingForm } from "../../controls/access/webhook.ts";
 import { chainId } from "../../controls/audit/chain.ts";
-import { namePattern } from "../../controls/manifest/shapes.ts";
+import { maxSecretLength, namePattern } from "../../controls/manifest/shapes.ts";
 import { brokerDeployment } from "../../controls/wire/control.ts";
 import { jsonAnswer, problem, problemAnswer, sendAnswer, type Answer } from "./answer.ts";
 import { readBody, readJson } from "./body.ts";
@@ -12,7 +12,7 @@ import type { Calls } from "./calls.ts";
 import { answerChains, type Chains } from "./chain-control.ts";
 import { maxReleaseBytes, type Deployments } from "./deployments.ts";
 import type { Log } from "./log.ts";
-import { maxSecretLength, type SecretsFile } from "./secrets-file.ts";
+import type { SecretsFile } from "./secrets-file.ts";
 
 export interface Controlled extends Chains {
   readonly deployments: Deployments;

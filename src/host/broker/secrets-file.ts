@@ -4,14 +4,11 @@
 // and a file that others could read is refused, not used.
 import { z } from "zod";
 import { mark } from "../../controls/logs/strip.ts";
-import { namePattern } from "../../controls/manifest/shapes.ts";
+import { maxSecretLength, namePattern, secretNamePattern } from "../../controls/manifest/shapes.ts";
 import { PrivateFileError, readPrivateFile, writePrivateFile } from "./private-file.ts";
 
-const secretNamePattern = /^[a-z][a-z0-9_-]{0,47}$/;
 /** Visible ASCII with inner spaces: what a header can carry (RFC 9110 section 5.5). */
 const valuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-/** Longest value, characters. */
-export const maxSecretLength = 8192;
 const leastHidden = 6;
 const maxFileBytes = 16 * 1024 * 1024;
 

@@ -4,7 +4,7 @@
 // words that others wrote are passed on. A secret's value goes through as bytes and is never looked at.
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { namePattern } from "../../controls/manifest/shapes.ts";
+import { maxSecretLength, namePattern, secretNamePattern } from "../../controls/manifest/shapes.ts";
 import { stopRequest, type DeploymentList } from "../../controls/wire/control.ts";
 import { freezeRequest, thawRequest } from "../../controls/wire/freeze.ts";
 import { noteRequest } from "../../controls/wire/admin.ts";
@@ -17,10 +17,8 @@ import type { Host } from "./host.ts";
 import { describeAnswer, makeProblem } from "./problem.ts";
 import { releaseRoutes } from "./release-control.ts";
 
-const maxSecretBytes = 8192;
 const maxSmallBytes = 8192;
 const receiveMs = 30_000;
-const secretPattern = /^[a-z][a-z0-9_-]{0,47}$/;
 
 const noSuchPath = makeProblem(404, "no_such_path", "nothing is served at this path of the control socket");
 
@@ -39,11 +37,11 @@ const postThaw: Route = async (host, request, [name = ""]) => {
 };
 
 const putSecret: Route = async (host, request, [name = "", secret = ""]) => {
-  if (!secretPattern.test(secret)) {
+  if (!secretNamePattern.test(secret)) {
     const detail = `${secret} is no name for a secret: a lower-case letter, then up to 47 letters, digits, _ and -`;
     return { problem: makeProblem(422, "wrong_name", detail, "secret") };
   }
-  const value = await readBody(request, maxSecretBytes);
+  const value = await readBody(request, maxSecretLength);
   if (!Buffer.isBuffer(value)) return { problem: value };
   const answer = await host.link
     .putSecret(name, secret, value)

@@ -1,5 +1,5 @@
 // Control `workflow`: the freeze switch of the supervisor, with a gate that does what it can against it, and with kills
-// between its steps.
+// between its steps. Longer than 300 lines because each way round the switch is one test on one stand.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { request } from "node:http";
