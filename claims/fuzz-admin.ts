@@ -18,8 +18,8 @@ const perToken = 500;
 const warmUp = 2000;
 /** Operations whose right answer needs a state that these requests do not bring about, or would end the run. */
 const outOfReach = ["getProposal", "decideProposal", "removeDeployment", "getApproval", "approveCall", "denyCall"];
-/** A stream that was opened goes on; its first bytes are its answer. */
-const streamMs = 300;
+/** A stream that was opened goes on; its head is its answer. */
+const streamHead = /\r\ncontent-type: text\/event-stream[^]*\r\n\r\n/i;
 /** What a process may hold more than before, bytes: caches of the engine, not requests. */
 const maxGrowth = 8_000_000;
 
@@ -111,8 +111,8 @@ class Run {
   async #one(): Promise<void> {
     const { kind, bytes } = this.#requests.next(this.#known);
     // Half a request is answered when the time for one is over, and that is not what is looked at here.
-    const limitMs = kind.startsWith("stream") ? streamMs : 30_000;
-    const answer = await sendRaw(this.#port, [bytes], { limitMs, halfClose: kind === "broken" });
+    const halfClose = kind === "broken";
+    const answer = await sendRaw(this.#port, [bytes], { limitMs: 30_000, halfClose, until: streamHead });
     this.#sent++;
     const [status = 0] = statusesOf(answer).filter((one) => one !== 100);
     this.statuses.set(String(status), (this.statuses.get(String(status)) ?? 0) + 1);
