@@ -118,8 +118,10 @@ export function makeRegistry(db: DatabaseSync, path: string): Registry {
 function describeFault(path: string, error: unknown, whoRuns?: () => string): StartRefused {
   if (whoRuns !== undefined && isBusy(error)) return new StartRefused(whoRuns());
   if (error instanceof StartRefused) return error;
+  // SQLite says "disk I/O error" of twenty things; its extended code says which.
+  const code = error instanceof Error && "errcode" in error ? `, SQLite ${String(error.errcode)}` : "";
   return new StartRefused(
-    `${path} cannot be used (${String(error)}): restore it from a backup (docs/upgrades.md), or free space on its disk`,
+    `${path} cannot be used (${String(error)}${code}): restore it from a backup (docs/upgrades.md), or free space on its disk`,
   );
 }
 
