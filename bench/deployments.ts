@@ -4,7 +4,7 @@
 // Usage: node bench/deployments.ts [--quick] [--counts 1,10,50] [--cedar 1,10]
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { freshState } from "../claims/fresh-state.ts";
 import { setNotesStage } from "../claims/notes-stage.ts";

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { spread, type Spread } from "../bench/statistics.ts";
 import { mint } from "../src/admin/fixtures/stand.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { writers, type Writer } from "../src/controls/audit/chain.ts";
 import { canonicalJson } from "../src/controls/manifest/hash.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";

@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import { freshState } from "./fresh-state.ts";
 import { HostileModel } from "./hostile-model.ts";

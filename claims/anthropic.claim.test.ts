@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { freshState } from "./fresh-state.ts";
 import { readNotes, setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";

@@ -11,7 +11,7 @@ import { linkAfter, type ChainEntry } from "../src/controls/audit/entry.ts";
 import { ExportVerifier, type Verdict } from "../src/controls/audit/verify.ts";
 import { isSigned } from "../src/cli/audit.ts";
 import { exportLines, readKey, type AskHost } from "../src/host/audit-export.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { findGatePlaces, findPlaces } from "../src/host/supervisor/places.ts";

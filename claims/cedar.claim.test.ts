@@ -11,7 +11,7 @@ import type { ApprovalView, Problem, TurnAnswer } from "../src/controls/wire/gat
 import { node, root } from "../src/cli/child.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { loadRelease } from "../src/cli/load-release.ts";

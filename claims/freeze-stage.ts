@@ -5,7 +5,7 @@ import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { findPlaces } from "../src/host/supervisor/places.ts";
 import { askAtDoor } from "./at-door.ts";

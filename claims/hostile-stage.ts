@@ -1,7 +1,7 @@
 // A deployment between a hostile tool server and a hostile model, on a host where a harmless one runs beside it. What the
 // gate said is read from the turn's reply and from the audit; what happened, from the servers' own counts.
 import { setTimeout as pause } from "node:timers/promises";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";

@@ -5,7 +5,7 @@ import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import type { Stage } from "../src/cli/demo-stage.ts";
 import { descendants } from "./process-tree.ts";
 import { freshState, type FreshState } from "./fresh-state.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 
 export type Victim = "gate" | "broker" | "front" | "host";

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import { endChild, node, root, waitReady } from "../src/cli/child.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { findPlaces } from "../src/host/supervisor/places.ts";
 import { freshState } from "./fresh-state.ts";

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import type { Manifest } from "../src/controls/manifest/schema.ts";
 import type { deployAnswer, HostStatus } from "../src/controls/wire/control.ts";

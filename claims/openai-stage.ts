@@ -5,7 +5,7 @@ import { putRelease } from "../src/cli/put-release.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { Release } from "../src/controls/manifest/release.ts";
 import type { ApprovalView } from "../src/controls/wire/gate.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { freshState, type FreshState } from "./fresh-state.ts";
 import { HostileModel } from "./hostile-model.ts";
 import { setNotesStage } from "./notes-stage.ts";

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
 import type { HostStatus } from "../src/controls/wire/control.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { sayJson, wholeAnswer, type ModelRequest } from "./hostile-model.ts";
 import { readNotes } from "./notes-stage.ts";
 import { OpenAiStage, post, type Served } from "./openai-stage.ts";

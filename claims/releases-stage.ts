@@ -2,7 +2,7 @@
 // asked it: the instructions that stand before a message are the release's own, and the model's server is not Ambit's.
 import type { z } from "zod";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";
 import { putRelease } from "../src/cli/put-release.ts";
 import { hashRelease } from "../src/controls/manifest/hash.ts";

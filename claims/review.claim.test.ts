@@ -9,7 +9,7 @@ import { hashRelease } from "../src/controls/manifest/hash.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import type { ApprovalView, TurnAnswer } from "../src/controls/wire/gate.ts";
 import { node, root } from "../src/cli/child.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { freshState } from "./fresh-state.ts";
 import { PipedChat } from "./piped-chat.ts";
 import { descendants } from "./process-tree.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { HostStatus } from "../src/controls/wire/control.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { freshState } from "./fresh-state.ts";
 import { readNotes, setNotesStage } from "./notes-stage.ts";
 import type { SmallStage } from "./small-stage.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { hashRelease } from "../src/controls/manifest/hash.ts";
 import { node, root } from "../src/cli/child.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { mint } from "../src/admin/fixtures/stand.ts";
 import { freshState } from "./fresh-state.ts";
 import { fuzzAdmin } from "./fuzz-admin.ts";

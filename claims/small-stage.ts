@@ -8,7 +8,7 @@ import type { Release } from "../src/controls/manifest/release.ts";
 import { CommandError } from "../src/cli/arguments.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { endChild, spawnTied, waitReady } from "../src/cli/child.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import type { Stage } from "../src/cli/demo-stage.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost, type RunningHost } from "../src/cli/host-process.ts";

@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 import { makeRelease, mint } from "../src/admin/fixtures/stand.ts";
 import { ChannelClient } from "../src/cli/channel-client.ts";
 import { node, root } from "../src/cli/child.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { findFreeAddress } from "../src/cli/free-port.ts";
 import { startHost } from "../src/cli/host-process.ts";
 import type { ApprovalView } from "../src/controls/wire/gate.ts";

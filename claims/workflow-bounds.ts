@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ChannelClient } from "../src/cli/channel-client.ts";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import type { HostStatus } from "../src/controls/wire/control.ts";
 import type { ExplainAnswer } from "../src/controls/wire/gate.ts";
 import { ambit, audit, order, paying, readPaid, state } from "./pay-stage.ts";

@@ -5,7 +5,7 @@ import { strict as assert } from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { askControl } from "../src/cli/control.ts";
+import { askControl } from "../src/cli/ask-host.ts";
 import { findGatePlaces } from "../src/host/supervisor/places.ts";
 import { countNotes, lastRefusal, order, setRuledStage } from "./cedar-stage.ts";
 import * as stand from "./freeze-stage.ts";

@@ -6,7 +6,7 @@ import { durationMs, durationPattern } from "../controls/manifest/shapes.ts";
 import { maxTokenDays, role, type tokenAnswer, type tokenList } from "../controls/wire/admin.ts";
 import type { HostStatus } from "../controls/wire/control.ts";
 import { readLine, UsageError, type Line } from "./arguments.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 
 const usage = `admin token [--role ${role.options.join("|")}] [--by WHO] [--expires 30d] | admin token ls | admin token rm ID`;
 const dayMs = 86_400_000;

@@ -5,7 +5,7 @@ import { userInfo } from "node:os";
 import type { ApprovalList, ApprovalView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { visible } from "./authority.ts";
-import { askHost, gatePath } from "./host.ts";
+import { askHost, gatePath } from "./ask-host.ts";
 import { listAll, watch } from "./inbox.ts";
 
 const usage =

@@ -12,7 +12,7 @@ import { namePattern } from "../controls/manifest/shapes.ts";
 import { ExportFault, exportLines, readKey, type AskHost, type Since } from "../host/audit-export.ts";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 
 const usage = "audit export NAME [--since WHEN|ENTRY] [--out FILE] | verify NAME | verify FILE [--key KEY]";
 /** A line may have this many bytes; a longer one is cut here and so found at fault. */

@@ -7,7 +7,7 @@ import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { ChannelClient } from "./channel-client.ts";
 import { showAnswer, talk, type Chat } from "./conversation.ts";
 import { describeFreeze } from "./freeze.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 import { observeWarning, red } from "./paint.ts";
 
 const usage = `chat NAME [MESSAGE] --token TOKEN [--user WHO] [--thread ID] [--json]

@@ -4,7 +4,7 @@ import { ExportVerifier } from "../controls/audit/verify.ts";
 import { exportLines, readKey } from "../host/audit-export.ts";
 import { CommandError } from "./arguments.ts";
 import { isSigned } from "./audit.ts";
-import { askControl } from "./control.ts";
+import { askControl } from "./ask-host.ts";
 
 export interface Audited {
   readonly entries: number;

@@ -9,7 +9,7 @@ import type { ControlAnswer } from "../host/control-client.ts";
 import { CommandError } from "./arguments.ts";
 import { ChannelClient } from "./channel-client.ts";
 import { root } from "./child.ts";
-import { askControl } from "./control.ts";
+import { askControl } from "./ask-host.ts";
 import { loadRelease } from "./load-release.ts";
 import { putRelease } from "./put-release.ts";
 

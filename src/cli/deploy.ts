@@ -8,7 +8,7 @@ import type { AuthorityDiffView, ProposalView } from "../controls/wire/releases.
 import { CommandError, readLine, type Line } from "./arguments.ts";
 import { renderAuthority, renderNarrowed } from "./authority.ts";
 import { describePolicy, renderSummary } from "./check.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 import { loadRelease } from "./load-release.ts";
 import { observeWarning, red } from "./paint.ts";
 import { readDrain, readWho, renderDeployed, tellProposal } from "./proposal.ts";

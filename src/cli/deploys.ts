@@ -4,7 +4,7 @@ import type { ProposalView, ReleaseList, removeAnswer } from "../controls/wire/r
 import type { z } from "zod";
 import { CommandError, readLine, UsageError, type Line } from "./arguments.ts";
 import { renderAuthority, visible } from "./authority.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 import { readDrain, readWho, renderDeployed, renderProposal, tellProposal } from "./proposal.ts";
 
 const usage =

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { printable } from "../controls/manifest/printable.ts";
 import type { HostStatus } from "../controls/wire/control.ts";
 import { CommandError, readLine } from "./arguments.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 import { readDrain } from "./proposal.ts";
 
 const usage = "down [--drain SECONDS] [--state DIR]";

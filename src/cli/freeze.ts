@@ -3,7 +3,7 @@
 import { userInfo } from "node:os";
 import type { FreezeAnswer, FreezePlaces, FrozenSince } from "../controls/wire/freeze.ts";
 import { readLine } from "./arguments.ts";
-import { askHost } from "./host.ts";
+import { askHost } from "./ask-host.ts";
 import { red } from "./paint.ts";
 
 export async function runFreeze(args: string[]): Promise<number> {

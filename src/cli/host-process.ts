@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { HostStatus } from "../controls/wire/control.ts";
 import { CommandError } from "./arguments.ts";
-import { askControl } from "./control.ts";
+import { askControl } from "./ask-host.ts";
 import { endChild, spawnTied } from "./child.ts";
 import { findFreeAddress } from "./free-port.ts";
 

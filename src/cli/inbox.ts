@@ -6,7 +6,7 @@ import { approvalList, type ApprovalView } from "../controls/wire/gate.ts";
 import { parseSafely } from "../controls/wire/parse.ts";
 import { CommandError, type Line } from "./arguments.ts";
 import { visible } from "./authority.ts";
-import { askHost, gatePath } from "./host.ts";
+import { askHost, gatePath } from "./ask-host.ts";
 
 const watchMs = 1000;
 /** A gate that hangs keeps whoever lists all of them waiting for no longer. */

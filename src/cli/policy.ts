@@ -7,7 +7,7 @@ import { printable } from "../controls/manifest/printable.ts";
 import { findJsonFault } from "../controls/policy/json-bounds.ts";
 import { explainAnswer, type ExplainAnswer } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
-import { askHost, gatePath } from "./host.ts";
+import { askHost, gatePath } from "./ask-host.ts";
 import { observeWarning, red } from "./paint.ts";
 
 const usage = "policy explain NAME TOOL ARGS.json [--user WHO]";

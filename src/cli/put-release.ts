@@ -3,7 +3,7 @@
 import type { Release } from "../controls/manifest/release.ts";
 import type { AuthorityDiffView } from "../controls/wire/releases.ts";
 import type { ControlAnswer } from "../host/control-client.ts";
-import { askControl } from "./control.ts";
+import { askControl } from "./ask-host.ts";
 
 /** The host's answer to the deploy. */
 export async function putRelease(

@@ -2,7 +2,7 @@
 // Never an argument: every user of a machine can read those of a running program.
 import { maxSecretLength } from "../controls/manifest/shapes.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
-import { askControl } from "./control.ts";
+import { askControl } from "./ask-host.ts";
 
 const usage = "secrets set NAME SECRET   (value on standard input)";
 

@@ -5,7 +5,7 @@ import type { DeploymentList, HostStatus } from "../controls/wire/control.ts";
 import type { gateStatus } from "../controls/wire/gate.ts";
 import { readLine } from "./arguments.ts";
 import { describeFreeze, describePlaces } from "./freeze.ts";
-import { askHost, gatePath } from "./host.ts";
+import { askHost, gatePath } from "./ask-host.ts";
 import { observeWarning, red } from "./paint.ts";
 
 export async function runList(args: string[]): Promise<number> {

@@ -2,7 +2,7 @@
 import { printable } from "../controls/manifest/printable.ts";
 import type { ToolView } from "../controls/wire/gate.ts";
 import { CommandError, readLine, UsageError } from "./arguments.ts";
-import { askHost, gatePath } from "./host.ts";
+import { askHost, gatePath } from "./ask-host.ts";
 
 const usage = "tools ls NAME | accept NAME SERVER TOOL";
 
