@@ -91,7 +91,8 @@ function brokenBy(reason: string): Pick<OffRun, "state" | "reason"> {
 
 async function runClaim(copy: string, mutation: Mutation): Promise<Pick<OffRun, "state" | "reason">> {
   const { test, file } = limits;
-  const only = [`^${worksAtAll}`, `^${RegExp.escape(mutation.red)}$`];
+  const works = mutation.works === undefined ? "" : `${RegExp.escape(mutation.works)}$`;
+  const only = [`^${worksAtAll}${works}`, `^${RegExp.escape(mutation.red)}$`];
   const own = { files: [mutation.claim], timeout: test, fileLimit: file, forceExit: true, only };
   return judgeOff(await runTests({ cwd: copy, concurrency: 1, ...own }, file + 5_000));
 }

@@ -3,10 +3,15 @@
 import type { Mutation } from "./mutation.ts";
 
 const of = { control: "allowlists", claim: "claims/allowlists.claim.test.ts" } as const;
+const listed = { ...of, works: "whoever is listed is answered: by name, by domain, by group, from each listed room" };
+const signed = {
+  ...of,
+  works: "a signed webhook of a listed user is taken at once, and its answer is read over the API",
+};
 
 export const allowlists: readonly Mutation[] = [
   {
-    ...of,
+    ...listed,
     name: "whoever is taken off the list",
     red: "a message of whoever is taken off the list goes on no further, and one of whoever stays does",
     file: "src/gate/channels/still-listed.ts",
@@ -14,7 +19,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "channel, groups) !== null",
   },
   {
-    ...of,
+    ...listed,
     name: "only listed senders",
     red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
     file: "src/controls/access/allowlist.ts",
@@ -22,7 +27,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "if (isListed(user, list, groups) || channel !== user) return undefined;",
   },
   {
-    ...of,
+    ...listed,
     name: "a domain is that domain",
     red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
     file: "src/controls/access/people.ts",
@@ -30,7 +35,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "rest[0]?.endsWith(domain) &&",
   },
   {
-    ...of,
+    ...listed,
     name: "only the case of A to Z is folded",
     red: "a sender one step away from a listed one is refused, and the model sees nothing of it",
     file: "src/controls/access/people.ts",
@@ -38,7 +43,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "name.toLowerCase()",
   },
   {
-    ...of,
+    ...listed,
     name: "only listed rooms",
     red: "a room that is not listed, or none, is refused, and the model sees nothing of it",
     file: "src/controls/access/allowlist.ts",
@@ -46,7 +51,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "undefined",
   },
   {
-    ...of,
+    ...listed,
     name: "only listed workspaces",
     red: "a workspace that is not listed, or none, is refused, and the model sees nothing of it",
     file: "src/controls/access/allowlist.ts",
@@ -54,7 +59,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "undefined",
   },
   {
-    ...of,
+    ...listed,
     name: "a stranger is answered once a day",
     red: "a stranger is answered once a day and written down once, also when the gate was killed in between",
     file: "src/gate/ledger/refused-senders.ts",
@@ -62,7 +67,7 @@ export const allowlists: readonly Mutation[] = [
     replace: ".toArray().length > 0) return true;",
   },
   {
-    ...of,
+    ...signed,
     name: "only signed webhooks",
     red: "a webhook that is not signed, not now or not just so never reaches the model",
     file: "src/controls/access/webhook.ts",
@@ -70,7 +75,7 @@ export const allowlists: readonly Mutation[] = [
     replace: "if (equal.length >= 0) return undefined;",
   },
   {
-    ...of,
+    ...signed,
     name: "a signed id stands for one body",
     red: "a webhook that is sent again is the same message, also after a kill; its id takes no other body",
     file: "src/gate/ledger/signed-ids.ts",
@@ -78,7 +83,7 @@ export const allowlists: readonly Mutation[] = [
     replace: `if (body) return body["body"] === bodyHash ? undefined : undefined;`,
   },
   {
-    ...of,
+    ...listed,
     name: "only listed senders read",
     red: "whoever is not listed cannot read a turn, not even with its name",
     file: "src/gate/channels/way-in.ts",

@@ -16,4 +16,6 @@ export interface Mutation {
   readonly claim: string;
   /** Name of the test in it that must go red; only that one runs, beside those that show that it works at all. */
   readonly red: string;
+  /** Which of those, after `works at all: `, where one of several is enough and the others start hosts of their own. */
+  readonly works?: string;
 }

@@ -3,10 +3,12 @@
 import type { Mutation } from "./mutation.ts";
 
 const of = { control: "workflow", claim: "claims/workflow.claim.test.ts" } as const;
+const frozen = { ...of, works: "what is not frozen answers and acts, and does again after a freeze and a thaw" };
+const bounded = { ...of, works: "payments within their bounds are made, in one turn and in the next" };
 
 export const workflow: readonly Mutation[] = [
   {
-    ...of,
+    ...frozen,
     name: "the freeze of the front",
     red: "frozen at the front alone: nobody reaches it, and its gate is not asked",
     file: "src/host/front/frozen.ts",
@@ -14,7 +16,7 @@ export const workflow: readonly Mutation[] = [
     replace: "?.isFile() === null;",
   },
   {
-    ...of,
+    ...frozen,
     name: "the freeze of the broker",
     red: "frozen at the broker alone: a gate that ignores the freeze gets nothing out, and heads and outcomes are still told",
     file: "src/host/broker/deployment.ts",
@@ -22,7 +24,7 @@ export const workflow: readonly Mutation[] = [
     replace: "  get isFrozen(): boolean {\n    return false;\n  }\n  set isFrozen(_: boolean) {}",
   },
   {
-    ...of,
+    ...frozen,
     name: "the freeze of the Ledger",
     red: "frozen at the Ledger alone: no message is taken, nobody can approve, and what was held can still be denied",
     file: "src/gate/ledger/freeze.ts",
@@ -30,7 +32,7 @@ export const workflow: readonly Mutation[] = [
     replace: "return row === null ? frozenSince.parse(row) : null;",
   },
   {
-    ...of,
+    ...bounded,
     name: "amounts are added up",
     red: "one cent more than all may pay in a day is refused, whoever asks",
     file: "src/controls/policy/bounds.ts",
@@ -38,7 +40,7 @@ export const workflow: readonly Mutation[] = [
     replace: "!exceeds(0, value, bound)",
   },
   {
-    ...of,
+    ...bounded,
     name: "calls of a turn are counted",
     red: "the third call of a turn is refused, and the next turn has its own two",
     file: "src/controls/policy/bounds.ts",
@@ -46,7 +48,7 @@ export const workflow: readonly Mutation[] = [
     replace: `(window === "per_turn" || context.used.calls[window] + 1 <= bound)`,
   },
   {
-    ...of,
+    ...bounded,
     name: "only the values that the file lists",
     red: "another currency than the one that is allowed is refused",
     file: "src/controls/policy/bounds.ts",
@@ -54,7 +56,7 @@ export const workflow: readonly Mutation[] = [
     replace: "if (allowed.length > 0) continue;",
   },
   {
-    ...of,
+    ...bounded,
     name: "what is used up outlives the gate",
     red: "a killed gate gives nothing back",
     file: "src/gate/ledger/use-store.ts",
@@ -62,7 +64,7 @@ export const workflow: readonly Mutation[] = [
     replace: "drop table if exists use_minutes; create table use_minutes (",
   },
   {
-    ...of,
+    ...bounded,
     name: "nobody there means no",
     red: "unattended, what needs a person is refused, and the agent is told that nobody is there",
     file: "src/controls/policy/rules.ts",
@@ -70,7 +72,7 @@ export const workflow: readonly Mutation[] = [
     replace: "if (!context.unattended || call.tool) return undefined;",
   },
   {
-    ...of,
+    ...bounded,
     name: "the operator's own policies",
     red: "what a policy of the operator forbids does not run, and the agent is told why; what it fails to judge does not either",
     file: "src/controls/policy/decide.ts",
@@ -78,7 +80,7 @@ export const workflow: readonly Mutation[] = [
     replace: "if (context.overlay === null && ",
   },
   {
-    ...of,
+    ...bounded,
     name: "a policy that fails refuses",
     red: "what a policy of the operator forbids does not run, and the agent is told why; what it fails to judge does not either",
     file: "src/controls/policy/cedar-overlay.ts",
@@ -86,7 +88,7 @@ export const workflow: readonly Mutation[] = [
     replace: "if (fault === null) return this.#failed(",
   },
   {
-    ...of,
+    ...bounded,
     name: "unsafe combinations",
     red: "untrusted text, private data and a way out that nobody watches do not pass check together, any two do",
     file: "src/controls/manifest/lint-combination.ts",
