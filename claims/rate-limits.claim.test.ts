@@ -168,6 +168,8 @@ test("turns at once never cost more than the day's budget, and then no message i
   for (let n = 0; n < 20; n++) {
     const { status, headers, body } = await stage.post("money", `late${n}`, "spend the rest");
     assert.ok(spent <= usdPerDay, `${spent} US dollars were spent`);
+    // What is left may pay the shortest message of all, and not this one: then its turn ends without asking.
+    if (body.state === "failed") return assert.match(body.reply ?? "", /is not enough \(limits\.usd_per_day\)/);
     if (status !== 429) continue;
     assert.deepEqual([body.type, body.field], ["urn:ambit:problem:budget_spent", "limits.usd_per_day"]);
     const wait = Number(headers.get("retry-after"));
