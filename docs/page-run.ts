@@ -23,7 +23,10 @@ export interface Page {
 /** Port as documented -> port here. */
 export type Ports = ReadonlyMap<number, number>;
 
+/** At the end of the first page, whose jobs are groups of their own. */
 const endJobs = "trap 'kill -- $(jobs -p | sed s/^/-/) 2>/dev/null' EXIT";
+/** At the end of each other, which is a group of its own with all that it started. */
+const endGroup = `trap 'trap "" TERM; kill 0' EXIT`;
 
 /** A folder like a clone, whose `./ambit` works on `state`. */
 export function layOut(root: string, folder: string, state: string, ports: Ports): void {
@@ -49,9 +52,9 @@ export async function runPages(
   const out = join(folder, ".said");
   mkdirSync(out);
   const [first, ...rest] = pages.map((page, at) => scriptOf(page, at, out, ports));
-  // Each job is a group of its own, so that a server that a page started ends with it, whatever it started itself.
+  // Each job of this shell is a group of its own, so that a server that a page started ends with it.
   const script = ["set -em", endJobs, first ?? "", "set +e"];
-  script.push(...rest.map((text) => `( set -e\n${endJobs}\n${text}\n)`));
+  script.push(...rest.map((text) => `( set -e\n${endGroup}\n${text}\n)`));
   await bash(`${script.join("\n")}\n`, folder);
   const back = new Map([...ports].map(([documented, here]) => [here, documented]));
   const failed = new Map<string, string>();
