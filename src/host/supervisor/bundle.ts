@@ -48,6 +48,9 @@ export async function bundle(entry: string, kind: BundleKind, root: string = pro
     define: kind === "worker" ? { "process.env.NODE_ENV": '"production"' } : {},
     // Names of modules stand in the output: they must not depend on where a linked node_modules really is.
     preserveSymlinks: true,
+    // A gate keeps the text of its program in memory, each its own.
+    minifyWhitespace: kind === "worker",
+    minifySyntax: kind === "worker",
     legalComments: "none",
     logLevel: "silent",
   });
