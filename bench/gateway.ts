@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { threadHeader } from "../src/controls/wire/gate.ts";
 import { freshState } from "../claims/fresh-state.ts";
 import { setNotesServer } from "../claims/notes-stage.ts";
@@ -51,7 +52,10 @@ async function measure(sizes: { rounds: number; blocks: number }): Promise<{ row
   const rival = await startRival();
   try {
     const ways = { ...waysOf(set), ...("url" in rival ? { rival: wayOfRival(rival.url, set.model) } : {}) };
-    const rows = [...(await oneAtATime(ways, sizes.rounds)), ...(await manyAtOnce(ways, sizes.blocks))];
+    const single = await oneAtATime(ways, sizes.rounds);
+    // Each new conversation keeps one of 500 places until it has been idle for a while.
+    await pause(20_000);
+    const rows = [...single, ...(await manyAtOnce(ways, sizes.blocks))];
     const asked = { name: rivalName, version: "version" in rival ? rival.version : rivalVersion };
     const reported: Rival =
       "url" in rival ? { ...asked, state: "measured" } : { ...asked, state: "absent", reason: rival.reason };

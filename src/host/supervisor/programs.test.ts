@@ -85,7 +85,7 @@ test("the plain gate has no Cedar in it; the other one comes when asked for, of 
   const { gate } = await bringPrograms(folder);
   assert.doesNotMatch(readFileSync(gate, "utf8"), /preparsePolicySet|cedar-|cedar_wasm|cedar\.wasm/);
   const cedar = await bringCedar(folder, gate);
-  assert.match(readFileSync(cedar.gate, "utf8"), /from "\.\/cedar\.wasm"/);
+  assert.ok(/from ?"\.\/cedar\.wasm"/.test(readFileSync(cedar.gate, "utf8")));
   assert.equal(readFileSync(cedar.wasm).subarray(0, 4).toString("latin1"), "\0asm");
   for (const path of Object.values(cedar)) assert.equal(statSync(path).mode & 0o026, 0o004, path);
   await bringPrograms(folder);
