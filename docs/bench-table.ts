@@ -25,29 +25,12 @@ export type Figures = Pick<BenchResult, "name" | "question" | "command" | "date"
   readonly rows: readonly Row[];
 };
 
-/** A result from before there was one form for all: figures by name, in milliseconds unless it says so. */
-interface OldResult {
-  readonly bench: string;
-  readonly machine: { readonly date: string };
-  readonly unit?: string;
-  readonly table?: Readonly<Record<string, Row["spread"]>>;
-  readonly ready?: Row["spread"];
-}
-
 /** All results; one of a form that cannot be read is an error, never left out. */
 export function readResults(): Figures[] {
   const names = readdirSync(`${root}bench/results`).filter((name) => name.endsWith(".json"));
   return names.toSorted().map((name) => {
-    const kept = JSON.parse(readFileSync(`${root}bench/results/${name}`, "utf8")) as object;
-    return "question" in kept ? resultSchema.parse(kept) : renew(kept as OldResult);
+    return resultSchema.parse(JSON.parse(readFileSync(`${root}bench/results/${name}`, "utf8")));
   });
-}
-
-function renew({ bench, machine, unit, table, ready }: OldResult): Figures {
-  const figures = Object.entries(table ?? (ready ? { "deploy to serving": ready } : {}));
-  if (figures.length === 0) throw new Error(`bench/results/${bench}.json has no figures: run ./ambit bench ${bench}`);
-  const rows = figures.map(([by, spread]) => ({ what: "", by, unit: unit === "microseconds" ? "µs" : "ms", spread }));
-  return { name: bench, question: bench, command: `./ambit bench ${bench}`, date: machine.date, machine, rows };
 }
 
 /** For README.md: a row a measurement, its first figure by everybody who was measured, four at most. */
