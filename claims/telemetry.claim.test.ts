@@ -189,12 +189,17 @@ test("a credential that a model's server repeats is in no line that leaves, and 
   const { token } = made.body as { token: string };
   const answer = await new ChannelClient(small.stage.url, "leaky", token, "amy").say("hello");
   assert.equal(answer.state, "failed");
+  // What an operator pastes is logged as it was said: here the credential reaches the one place where lines leave.
+  const pasted = { by: "amy", reason: `leaked: Authorization: Bearer ${secret}` };
+  const frozen = await askControl(state.folder, "POST", "/v1/deployments/leaky/freeze", { body: pasted });
+  assert.equal(frozen.status, 200, JSON.stringify(frozen.body));
   const folder = join(state.folder, "logs");
   const files = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));
   for (const text of [said, ...files]) {
     assert.ok(!text.includes(secret), "the credential is in the log");
     assert.ok(!text.includes(token.slice(-12)), "the token is in the log");
   }
+  assert.match(said, /"event":"frozen"[^\n]*leaked: /);
   const logs = spawnSync(node, [`${root}src/cli/main.ts`, "logs", "leaky", "--state", state.folder], {
     encoding: "utf8",
   });
