@@ -132,9 +132,14 @@ const hashers = ["audit", "access"].map((name) => `src/controls/${name}/`);
 /** Node modules and packages that carry a power. `import type` carries none and is free. */
 const powers: readonly Power[] = [
   {
-    modules: ["node:https", "node:http2", "node:tls", "node:dns", "node:dns/promises", "node:dgram", "undici"],
+    modules: ["node:https", "node:http2", "node:dns", "node:dns/promises", "node:dgram", "undici"],
     only: ["src/host/broker/"],
     because: "the broker alone dials the network",
+  },
+  {
+    modules: ["node:tls"],
+    only: ["src/host/broker/", "src/host/supervisor/inherited.ts"],
+    because: "the broker alone dials the network; one file waits until Node has read its certificates",
   },
   {
     modules: ["node:http", "node:net"],
