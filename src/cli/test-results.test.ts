@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runTests, sortEvents, type TestEvent } from "./test-results.ts";
+import { runTests, sortEvents, type TestEvent, type TestPlace } from "./test-results.ts";
 
 const head = `import { test } from "node:test";\n`;
 const quick = { cwd: tmpdir(), concurrency: 2, timeout: 1_000, fileLimit: 5_000, forceExit: false };
@@ -90,6 +90,31 @@ test("a file that hangs does not take the others with it", async (t) => {
   const { passed, broken } = await runTests({ ...quick, cwd, files, fileLimit: 2_500 }, 20_000);
   assert.equal(passed.length, 4);
   assert.deepEqual(broken, ["a.test.ts had not ended after 2.5 s and was stopped"]);
+});
+
+test("files that share a process are told apart: one that fails, does not load, holds no test or prints is that one alone", async (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), "ambit-test-"));
+  t.after(() => rmSync(cwd, { recursive: true }));
+  const texts = {
+    "a.test.ts": `${head}console.log("printed");\n${pass}`,
+    "b.test.ts": `${head}import { nothing } from "./not-there.ts";\n${pass}`,
+    "c.test.ts": `${head}test("bad", () => { throw new Error("because"); });\n`,
+    "d.test.ts": "export const fine = true;",
+    "e.test.ts": head + pass,
+  };
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(cwd, name), text);
+  const files = Object.keys(texts);
+  const { passed, failed, broken } = await runTests({ ...quick, cwd, files, together: true }, 20_000);
+  const places = (all: readonly TestPlace[]): string[] => all.map(({ file, name }) => `${file.slice(-9)} ${name}`);
+  assert.deepEqual([places(passed), places(failed)], [["a.test.ts fine", "e.test.ts fine"], ["c.test.ts bad"]]);
+  assert.match(broken[0] ?? "", /^b\.test\.ts did not run to its end:\n[^]*not-there\.ts/);
+  assert.deepEqual(broken.slice(1), ["d.test.ts holds no test"]);
+  writeFileSync(join(cwd, "c.test.ts"), `${head}test("dies", () => process.exit(0));`);
+  const died = await runTests(
+    { ...quick, cwd, files: ["a.test.ts", "c.test.ts", "e.test.ts"], together: true },
+    20_000,
+  );
+  assert.match(died.broken.join(), /the test run ended before its tests did/);
 });
 
 test("what outlives the whole limit is ended, with all it started", async (t) => {

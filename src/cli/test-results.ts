@@ -17,6 +17,8 @@ export interface TestRequest {
   readonly fileLimit: number;
   /** Ends each file when its tests have ended, whatever it left behind; without it, such a file runs into its limit. */
   readonly forceExit: boolean;
+  /** All files in one process, one after the other, and `fileLimit` for all of them: for tests of pure functions. */
+  readonly together?: boolean;
   /** Regular expressions: only tests whose name matches one of them run. Left out, all do. */
   readonly only?: readonly string[];
 }
@@ -83,14 +85,16 @@ export function sortEvents(
     const own = events.find((event) => event.kind === "fail" && event.file === file && !isTest(event));
     const isStopped = own?.kind === "fail" && own.failure === "testAborted";
     if (isStopped) broken.push(`${path} had not ended after ${fileLimit / 1000} s and was stopped`);
-    else if (own !== undefined) broken.push(`${path} did not run to its end${stderrOf(events, path)}`);
+    else if (own !== undefined) broken.push(`${path} did not run to its end${whyOf(own, events, path)}`);
     else if (!tested.has(file) && outside.length === 0) broken.push(`${path} holds no test`);
   }
   if (events.at(-1)?.kind !== "end" && outside.length === 0) broken.push("the test run ended before its tests did");
   return { passed, failed, skipped, broken };
 }
 
-function stderrOf(events: readonly TestEvent[], path: string): string {
-  const text = events.map((event) => (event.kind === "stderr" && event.file === path ? event.text : "")).join("");
+function whyOf(own: TestEvent, events: readonly TestEvent[], path: string): string {
+  const said = events.map((event) => (event.kind === "stderr" && event.file === path ? event.text : "")).join("");
+  // A file with a process of its own tells its reason there, one that shares a process in its event.
+  const text = said === "" && own.kind === "fail" && own.failure === "unknown" ? own.message : said;
   return text === "" ? "" : `:\n${text.trim().split("\n").slice(0, 12).join("\n")}`;
 }

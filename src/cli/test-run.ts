@@ -4,22 +4,33 @@
 import { run } from "node:test";
 import type { TestEvent, TestRequest } from "./test-results.ts";
 
-const { cwd, files, concurrency, timeout, fileLimit, forceExit, only } = JSON.parse(
+const { cwd, files, concurrency, timeout, fileLimit, forceExit, together, only } = JSON.parse(
   process.argv[2] ?? "",
 ) as TestRequest;
-// A run for each file, so that a file that hangs is given up alone and what the others found is not lost.
-const queue = files.values();
-await Promise.all(Array.from({ length: concurrency }, runFiles));
+const names = only === undefined ? {} : { testNamePatterns: only.map((text) => new RegExp(text)) };
+const write = process.stdout.write.bind(process.stdout);
+if (together === true) {
+  // What these tests print is not what this program says.
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
+  await tell(
+    run({ cwd, files: [...files], timeout, isolation: "none", signal: AbortSignal.timeout(fileLimit), ...names }),
+  );
+} else {
+  // A run for each file, so that a file that hangs is given up alone and what the others found is not lost.
+  const queue = files.values();
+  await Promise.all(Array.from({ length: concurrency }, () => runFiles(queue)));
+}
 print({ kind: "end" });
 
-async function runFiles(): Promise<void> {
-  for (const file of queue) await runFile(file);
+async function runFiles(queue: Iterable<string>): Promise<void> {
+  for (const file of queue) {
+    const signal = AbortSignal.timeout(fileLimit);
+    await tell(run({ cwd, files: [file], timeout, forceExit, signal, isolation: "process", ...names }), file);
+  }
 }
 
-async function runFile(path: string): Promise<void> {
-  const signal = AbortSignal.timeout(fileLimit);
-  const names = only === undefined ? {} : { testNamePatterns: only.map((text) => new RegExp(text)) };
-  const events = run({ cwd, files: [path], timeout, forceExit, signal, isolation: "process", ...names });
+/** Prints what a run tells; `path`: the one file that it is of. */
+async function tell(events: ReturnType<typeof run>, path = ""): Promise<void> {
   for await (const { type, data } of events) {
     if (type === "test:stderr") print({ kind: "stderr", file: path, text: data.message.slice(0, 4_000) });
     if ((type !== "test:pass" && type !== "test:fail") || data.details.type === "suite") continue;
@@ -39,5 +50,5 @@ function failureOf(error: Error & { failureType?: string }): { failure: string; 
 }
 
 function print(event: TestEvent): void {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
+  write(`${JSON.stringify(event)}\n`);
 }

@@ -29,6 +29,8 @@ const patterns = [
 ];
 /** Tests of the processes of a host wait for clocks; they begin first, so that a run does not end with waiting. */
 const first = "src/host/";
+/** Decisions are pure, so their tests share a process: a start of one takes longer than most of these files. */
+const pure = "src/controls/";
 const minute = 60_000;
 
 /** Runs all tests and the table of claims, or with `--controls-off` that table alone. Returns the exit code. */
@@ -37,6 +39,10 @@ export async function runTest(args: string[]): Promise<number> {
   const isJson = line.has("json");
   // Some hundred processes load the same sources: what Node made of them is kept between them.
   process.env["NODE_COMPILE_CACHE"] ??= join(root, ".cache", "compiled");
+  // esbuild is over before it would have to collect garbage.
+  process.env["GOGC"] ??= "off";
+  // No test meets anybody whose certificate the machine's own list would vouch for; every process would parse that list.
+  delete process.env["NODE_EXTRA_CA_CERTS"];
   const claims = { name: "claims", run: () => runClaims(line.has("controls-off"), isJson) };
   const steps = line.has("controls-off") ? [claims] : [...ownSteps, claims];
   const total = { passed: 0, failed: 0, skipped: 0 };
@@ -102,9 +108,21 @@ async function runUnitTests(): Promise<StepResult> {
   const found = patterns.map((pattern) => ({ pattern, files: globSync(pattern, { cwd: root }).toSorted() }));
   const empty = found.filter(({ files }) => files.length === 0).map(({ pattern }) => `no test file matches ${pattern}`);
   const all = found.flatMap((one) => one.files);
-  const files = [true, false].flatMap((isFirst) => all.filter((file) => file.startsWith(first) === isFirst));
+  const own = all.filter((file) => !file.startsWith(pure));
+  const files = [true, false].flatMap((isFirst) => own.filter((file) => file.startsWith(first) === isFirst));
   const request = { cwd: root, files, concurrency: 6, timeout: minute, fileLimit: 1.5 * minute, forceExit: false };
-  return summarize(await runTests(request, 8 * minute), empty);
+  const decisions = { ...request, files: all.filter((file) => file.startsWith(pure)), together: true };
+  const results = await Promise.all([runTests(request, 8 * minute), runTests(decisions, 2 * minute)]);
+  return summarize(joinResults(results), empty);
+}
+
+function joinResults(all: readonly TestResults[]): TestResults {
+  return {
+    passed: all.flatMap(({ passed }) => passed),
+    failed: all.flatMap(({ failed }) => failed),
+    skipped: all.flatMap(({ skipped }) => skipped),
+    broken: all.flatMap(({ broken }) => broken),
+  };
 }
 
 /** Counts of a test run, with a line or more for each failure and each skip. `also`: further failures. */
