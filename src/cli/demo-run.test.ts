@@ -11,8 +11,10 @@ import { freshState } from "../../claims/fresh-state.ts";
 import { findPlaces } from "../host/supervisor/places.ts";
 import { root } from "./child.ts";
 import { widthOf } from "./demo-page.ts";
+import { claimDemoState } from "./demo-state.ts";
 
 const columns = 40;
+/** Of all three, emptied between them like the usual one, which keeps the programs. */
 const state = freshState();
 const temporary = mkdtempSync(join(tmpdir(), "ambit-run-"));
 chmodSync(temporary, 0o755);
@@ -91,11 +93,10 @@ function paste(said: string, about: string, more = ""): { status: number | null;
 
 test("Ctrl-C while it starts and while it asks ends it with 130 and leaves nothing", async () => {
   for (const words of ["Starting", "You decide"]) {
-    const { folder, remove } = freshState();
-    const terminal = new Terminal(folder);
+    const terminal = new Terminal(state.folder);
     await terminal.until(words);
-    await interrupt(terminal, folder);
-    remove();
+    await interrupt(terminal, state.folder);
+    claimDemoState(state.folder).release();
   }
 });
 
