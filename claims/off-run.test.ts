@@ -172,9 +172,9 @@ for (const [name, failures, broken, state] of judged) {
   });
 }
 
-test("a mutation that names the test it must fail is red by that test, and green by no other", async (t) => {
+// Red by the one that it names: the first of the table above.
+test("a mutation is green by a test that it does not name", async (t) => {
   const named = (red: string) => runOff(openTree(t), { ...mutation("cents > 100", "cents > 1000"), red });
-  assert.equal((await named("a large payment is refused")).state, "red");
   assert.equal((await named("a large payment is")).state, "green");
   assert.equal((await named("a large payment (or two) is refused")).state, "green");
 });
