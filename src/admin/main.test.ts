@@ -12,10 +12,16 @@ import { findPlaces } from "../host/supervisor/places.ts";
 import { AdminStand, mint } from "./fixtures/stand.ts";
 
 const state = mkdtempSync("/tmp/ambit-admin-main-");
-after(() => rmSync(state, { recursive: true, force: true }));
-/** For all tests that do not end it, each with a deployment of its own. */
-const stand = await AdminStand.start();
-after(() => stand.stop());
+let started: Promise<AdminStand> | undefined;
+after(async () => {
+  await (await started)?.stop();
+  rmSync(state, { recursive: true, force: true });
+});
+
+/** For all tests that do not end it, each with a deployment of its own; from then on no other host starts on this state. */
+function openStand(): Promise<AdminStand> {
+  return (started ??= AdminStand.start(() => undefined, state));
+}
 
 test("a port in use ends the start with admin's words and the flag that mends it", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
@@ -36,18 +42,19 @@ test("an address that others reach ends the start", async () => {
 });
 
 test("admin killed comes back alone; tokens and kept answers are still there, and nobody else noticed", async () => {
+  const stand = await openStand();
   await stand.deploy("alpha");
   const ask = () =>
     stand.call("POST", "/v1/tokens", { body: { by: "zoe", role: "viewer" }, headers: { "idempotency-key": "once" } });
   const first = await ask();
   assert.equal(first.status, 201);
-  const before = await status();
+  const before = await status(stand);
   process.kill(pidOf(before, "admin"), "SIGKILL");
   await assert.rejects(stand.call("GET", "/healthz"));
   const again = await until(ask);
   assert.equal(again.headers.get("idempotent-replayed"), "true");
   assert.deepEqual(again.body, first.body);
-  const now = await status();
+  const now = await status(stand);
   for (const { name, pid } of before.processes) {
     if (name === "admin") assert.notEqual(pidOf(now, name), pid);
     else assert.equal(pidOf(now, name), pid, name);
@@ -55,6 +62,7 @@ test("admin killed comes back alone; tokens and kept answers are still there, an
 });
 
 test("what only the machine's operator may do cannot be asked over admin's socket, and what is done there names somebody", async () => {
+  const stand = await openStand();
   await stand.deploy("beta");
   const { admin } = findPlaces(stand.state, process.getuid?.() ?? 0, process.env);
   const actor = { by: "amy", token: "AAAAAAAAAAAA", role: "operator", request: "req_1" } as const;
@@ -75,6 +83,7 @@ test("what only the machine's operator may do cannot be asked over admin's socke
 });
 
 test("the operator's tokens are on every admin chain, and never a token itself", async () => {
+  const stand = await openStand();
   await stand.deploy("gamma");
   const token = await mint(stand.state, "approver", "amy");
   const id = token.split("_")[2] ?? "";
@@ -94,7 +103,7 @@ test("the operator's tokens are on every admin chain, and never a token itself",
   }
 });
 
-async function status(): Promise<HostStatus> {
+async function status(stand: AdminStand): Promise<HostStatus> {
   return (await stand.operator("GET", "/v1/status")).body as HostStatus;
 }
 
