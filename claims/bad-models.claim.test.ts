@@ -8,12 +8,12 @@ import { sayResult } from "./hostile-server.ts";
 import { HostileStage } from "./hostile-stage.ts";
 import { badModels, wishesNobodyGrants } from "./model-lies.ts";
 
-/** The turn's own eight seconds, and what two busy cores may add. */
-const turnLimitMs = 14_000;
+/** The turn's own twelve seconds, and what two busy cores may add. */
+const turnLimitMs = 18_000;
 let stage: HostileStage;
 
 before(async () => {
-  stage = await HostileStage.open("{ steps_per_turn: 4, turn_timeout: 8s }");
+  stage = await HostileStage.open("{ steps_per_turn: 4, turn_timeout: 12s }");
 });
 
 after(async () => {
