@@ -12,11 +12,16 @@ export interface FreshState {
 /** Names a folder of bundles that were made already, for a run with many hosts; each host believes only what it hashed. */
 export const bundlesVariable = "AMBIT_TEST_BUNDLES";
 
+/** Puts those bundles into a state folder, where there are some. */
+export function giveBundles(folder: string): void {
+  const bundles = process.env[bundlesVariable];
+  if (bundles !== undefined) cpSync(bundles, join(folder, "programs"), { recursive: true });
+}
+
 /** Makes a state folder with nothing in it but such bundles. */
 export function freshState(): FreshState {
   const folder = mkdtempSync(join(tmpdir(), "ambit-"));
   chmodSync(folder, 0o711);
-  const bundles = process.env[bundlesVariable];
-  if (bundles !== undefined) cpSync(bundles, join(folder, "programs"), { recursive: true });
+  giveBundles(folder);
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }

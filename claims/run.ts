@@ -1,16 +1,12 @@
 // Runs the claims, then each claim again with its control switched off, and prints the table of both. The last line is
 // the count. `--controls-off` runs only claims that stand in the register and prints only the table.
 // usage: node claims/run.ts [--controls-off] [--json]
-import { globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { countsLine, summarize } from "../src/cli/test.ts";
 import { runTests, type TestResults } from "../src/cli/test-results.ts";
 import { controls } from "../src/controls.ts";
-import { bringCedar, bringPrograms } from "../src/host/supervisor/programs.ts";
-import { bundlesVariable } from "./fresh-state.ts";
 import { mutations } from "./mutations.ts";
 import { Copies, type OffRun } from "./off-run.ts";
 import { buildRows, renderRows } from "./table.ts";
@@ -21,8 +17,6 @@ const limits = { test: 90_000, file: 150_000 };
 const { "controls-off": isTableOnly, json: isJson } = readFlags();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-const bundles = await makeBundles();
-process.env[bundlesVariable] = bundles;
 const copies = new Copies(root);
 const on = new Map<string, TestResults>();
 const off: OffRun[] = [];
@@ -31,7 +25,6 @@ await inLanes(6, [
   ...mutations.map((mutation, at) => async () => void (off[at] = await runOffAloud(mutation))),
 ]);
 copies.remove();
-rmSync(bundles, { recursive: true, force: true });
 const rows = buildRows(controls, on, off);
 for (const { verdict } of rows) total[verdict]++;
 if (isJson) for (const row of rows) say({ event: "control", ...row }, "");
@@ -71,15 +64,6 @@ async function runOffAloud(mutation: (typeof mutations)[number]): Promise<OffRun
     `${control} without ${name}: ${state} (${seconds(ms)})${state === "red" ? "" : `\n${indent(reason)}`}`,
   );
   return run;
-}
-
-/** Bundles once for all hosts of this run what a host brings, but for the two large binaries. */
-async function makeBundles(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "ambit-bundles-"));
-  const { node, workerd, gate } = await bringPrograms(folder);
-  const { wasm } = await bringCedar(folder, gate);
-  for (const binary of [node, workerd, wasm]) rmSync(dirname(binary), { recursive: true });
-  return folder;
 }
 
 /** Several at a time: a claim mostly waits, for a start, a clock or a kill. */

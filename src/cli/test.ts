@@ -1,7 +1,8 @@
 // `./ambit test`: everything that must be true of this tree, in one command, with a count as its last line. A reader
 // believes that line, so whatever could make it look better than it is counts against it: a step that cannot start, a
 // pattern that finds no file, a run that hangs, a claim that stays green with its control off.
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -27,6 +28,8 @@ const patterns = [
   ...["src/**/*.test.ts", "examples/**/*.test.ts", "docs/**/*.test.ts", "bench/*.test.ts"],
   "claims/**/!(*.claim).test.ts",
 ];
+/** Where hosts of the tests find bundles that were made once for all of them; see claims/fresh-state.ts. */
+const bundlesVariable = "AMBIT_TEST_BUNDLES";
 /** Tests of the processes of a host wait for clocks; they begin first, so that a run does not end with waiting. */
 const first = "src/host/";
 /** Decisions are pure, so their tests share a process: a start of one takes longer than most of these files. */
@@ -43,8 +46,12 @@ export async function runTest(args: string[]): Promise<number> {
   process.env["GOGC"] ??= "off";
   // No test meets anybody whose certificate the machine's own list would vouch for; every process would parse that list.
   delete process.env["NODE_EXTRA_CA_CERTS"];
+  const bundles = mkdtempSync(join(tmpdir(), "ambit-bundles-"));
+  process.once("exit", () => rmSync(bundles, { recursive: true, force: true }));
+  process.env[bundlesVariable] = bundles;
+  const bundling = { name: "bundles", run: () => runPrograms([[join("claims", "make-bundles.ts"), bundles]]) };
   const claims = { name: "claims", run: () => runClaims(line.has("controls-off"), isJson) };
-  const steps = line.has("controls-off") ? [claims] : [...ownSteps, claims];
+  const steps = line.has("controls-off") ? [bundling, claims] : [...ownSteps, bundling, unitTests, claims];
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const step of steps) {
     const started = performance.now();
@@ -84,22 +91,26 @@ const ownSteps: readonly Step[] = [
   },
   { name: "lint", run: () => runTools([["oxlint", "--deny-warnings"]]) },
   { name: "format", run: () => runTools([["oxfmt", "--check"]]) },
-  { name: "unit tests", run: runUnitTests },
 ];
+const unitTests: Step = { name: "unit tests", run: runUnitTests };
 
 /** Tools of node_modules, one after the other; they count as one. Fails when any does. */
-async function runTools(commands: readonly (readonly string[])[]): Promise<StepResult> {
+function runTools(commands: readonly (readonly string[])[]): Promise<StepResult> {
+  return runPrograms(commands.map(([tool = "", ...args]) => [join("node_modules", ".bin", tool), ...args]));
+}
+
+/** Programs of this tree, one after the other; they count as one. Fails when any does. */
+async function runPrograms(commands: readonly (readonly string[])[]): Promise<StepResult> {
   const details: string[] = [];
-  for (const [tool = "", ...args] of commands) {
-    const program = join(root, "node_modules", ".bin", tool);
+  for (const command of commands) {
     const options = { cwd: root, limitMs: 2 * minute, signal: "SIGKILL", stderr: "merge" } as const;
-    const group = startGroup([program, ...args], options);
+    const group = startGroup(command, options);
     let output = "";
     for await (const chunk of group.output.setEncoding("utf8")) output += chunk;
     const { code, isTooLate } = await group.ended;
     if (code === 0 && !isTooLate) continue;
     const why = isTooLate ? "took more than 2 minutes" : `exit code ${code}`;
-    details.push(`${[tool, ...args].join(" ")}: ${why}`, ...output.trimEnd().split("\n"));
+    details.push(`${command.join(" ")}: ${why}`, ...output.trimEnd().split("\n"));
   }
   return { passed: details.length === 0 ? 1 : 0, failed: details.length === 0 ? 0 : 1, skipped: 0, details };
 }

@@ -107,13 +107,12 @@ test("a gate that does not answer cannot keep itself from being frozen, nor be t
 test("a gate that spins is frozen at once in the host's places, and told when it is back", async () => {
   const stand = await sharedStand();
   await stand.deploy("spinner");
-  const spun = stand.ask("spinner", "/v1/spin").catch(() => undefined);
-  await delay(300);
+  // Stopped is what a spinning event loop looks like from outside: alive, and deaf. One that spins is in chaos.test.ts.
+  process.kill((await stand.part("gate:spinner")).pid ?? -1, "SIGSTOP");
   assert.deepEqual((await freeze(stand, "spinner")).places, { ...everywhere, ledger: "not reached yet" });
   assert.equal(await front(stand, "spinner"), 503);
   await until("its next life is told", async () => (await told(stand, "spinner")).includes("freeze"), 20_000);
   await until("it is said", async () => JSON.stringify(await listed(stand, "spinner")) === JSON.stringify(everywhere));
-  await spun;
 });
 
 test("a broker and a gate that start again alone are told again before anything else of the deployment goes on", async () => {

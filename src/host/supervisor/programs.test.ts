@@ -17,6 +17,7 @@ import { after, test } from "node:test";
 import { bundle, projectRoot } from "./bundle.ts";
 import { findOutput, hashText, indexFile, makeRow } from "./bundle-index.ts";
 import { findLibraries, parseLibraries } from "./libraries.ts";
+import { testParts } from "./fixtures/parts.ts";
 import { bringCedar, bringPrograms, placeBinary, placeText } from "./programs.ts";
 import { StartRefused } from "./start-refused.ts";
 
@@ -28,14 +29,6 @@ function fresh(): string {
   mkdirSync(folder);
   return folder;
 }
-
-const here = "src/host/supervisor/fixtures";
-const parts = {
-  gate: `${here}/hostile-gate.ts`,
-  broker: `${here}/broker.ts`,
-  front: `${here}/front.ts`,
-  admin: `${here}/admin.ts`,
-};
 
 test("the same sources in another folder give the same bytes, changed ones do not", async () => {
   const copy = fresh();
@@ -73,10 +66,10 @@ test("a bundle is found again while no source has changed, and not after one byt
 
 test("a remembered bundle that was changed where it stands is made again", async () => {
   const folder = fresh();
-  const { gate } = await bringPrograms(folder, parts);
+  const { gate } = await bringPrograms(folder, testParts);
   const text = readFileSync(gate, "utf8");
   writeFileSync(gate, `${text}// more`);
-  assert.equal((await bringPrograms(folder, parts)).gate, gate);
+  assert.equal((await bringPrograms(folder, testParts)).gate, gate);
   assert.ok(readFileSync(gate, "utf8") === text);
 });
 
@@ -96,7 +89,7 @@ test("the plain gate has no Cedar in it; the other one comes when asked for, of 
 
 test("every user may read the programs and nobody but the owner may write them", async () => {
   const folder = fresh();
-  const programs = await bringPrograms(folder, parts);
+  const programs = await bringPrograms(folder, testParts);
   for (const path of Object.values(programs)) {
     assert.equal(statSync(path).mode & 0o022, 0, path);
     assert.equal(statSync(path).mode & 0o004, 0o004, path);
@@ -107,11 +100,11 @@ test("every user may read the programs and nobody but the owner may write them",
 
 test("a second start brings nothing again, and removes what is no longer used", async () => {
   const folder = fresh();
-  const first = await bringPrograms(folder, parts);
+  const first = await bringPrograms(folder, testParts);
   const before = statSync(first.node).ino;
   mkdirSync(join(folder, "workerd-1.0-old"));
   mkdirSync(join(folder, "halfwritten.tmp-123"));
-  assert.deepEqual(await bringPrograms(folder, parts), first);
+  assert.deepEqual(await bringPrograms(folder, testParts), first);
   assert.equal(statSync(first.node).ino, before);
   const used = Object.values(first).map((path) => basename(dirname(path)));
   assert.deepEqual(readdirSync(folder).sort(), [indexFile, ...used].sort());
@@ -161,7 +154,7 @@ test("a binary that is not installed is refused with the command that brings it"
 });
 
 test("a source that cannot be bundled is refused with its name", async () => {
-  const missing = bringPrograms(fresh(), { ...parts, gate: `${here}/no-such-gate.ts` });
+  const missing = bringPrograms(fresh(), { ...testParts, gate: `src/host/supervisor/fixtures/no-such-gate.ts` });
   await assert.rejects(missing, (error) => error instanceof StartRefused && error.message.includes("no-such-gate.ts"));
 });
 

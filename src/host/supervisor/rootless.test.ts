@@ -1,7 +1,7 @@
 // Control `runtime`: the same walls as far as they stand without root: what is weaker is said, and a memory bomb ends alone.
 import assert from "node:assert/strict";
-import { chownSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { chownSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { projectRoot } from "./bundle.ts";
 import { endAll, isRoot, makeState, Stand, until } from "./fixtures/stand.ts";
@@ -21,6 +21,8 @@ const uid = 65_992;
 
 function ownState(): string {
   const state = makeState();
+  // It brings its own.
+  rmSync(join(state, "programs"), { recursive: true, force: true });
   chownSync(state, uid, uid);
   return state;
 }
