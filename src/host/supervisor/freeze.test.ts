@@ -108,7 +108,7 @@ test("a gate that spins is frozen at once in the host's places, and told when it
   const stand = await sharedStand();
   await stand.deploy("spinner");
   // Stopped is what a spinning event loop looks like from outside: alive, and deaf. One that spins is in chaos.test.ts.
-  process.kill((await stand.part("gate:spinner")).pid ?? -1, "SIGSTOP");
+  process.kill(await stand.serving("spinner"), "SIGSTOP");
   assert.deepEqual((await freeze(stand, "spinner")).places, { ...everywhere, ledger: "not reached yet" });
   assert.equal(await front(stand, "spinner"), 503);
   await until("its next life is told", async () => (await told(stand, "spinner")).includes("freeze"), 20_000);
