@@ -12,7 +12,7 @@ import { systemResolve, type Resolve } from "./dial.ts";
 import { openDoor } from "./door.ts";
 import { hideIn, type Log } from "./log.ts";
 import { PrivateFileError } from "./private-file.ts";
-import { QueryLine } from "./query-thread.ts";
+import { QueryLine, queryMs as defaultQueryMs } from "./query-thread.ts";
 import { SecretsFile } from "./secrets-file.ts";
 import { Signer } from "./sign.ts";
 import { openStorage } from "./storage.ts";
@@ -26,6 +26,8 @@ export interface BrokerOptions {
   readonly threadFile: string;
   readonly log: Log;
   readonly resolve?: Resolve;
+  /** Time one query of a record view has, milliseconds; tests let it be less than the 2 s of a real broker. */
+  readonly queryMs?: number;
 }
 
 export interface Broker {
@@ -44,6 +46,7 @@ export async function startBroker({
   threadFile,
   log: write,
   resolve = systemResolve,
+  queryMs = defaultQueryMs,
 }: BrokerOptions): Promise<Broker> {
   requirePrivateFolder(state);
   const folder = join(state, "deployments");
@@ -56,7 +59,7 @@ export async function startBroker({
   const tally = new RefusalTally(chain, storageFailed);
   const calls = new Calls(database, chain);
   const signer = new Signer(database, join(state, "sign.key"));
-  const sharedRecords = new QueryLine(threadFile);
+  const sharedRecords = new QueryLine(threadFile, queryMs);
   const deployments = new Deployments(folder, join(run, "doors"), {
     log,
     calls,
@@ -67,6 +70,7 @@ export async function startBroker({
     resolve,
     threadFile,
     sharedRecords,
+    queryMs,
   });
   const sweep = (): void => void calls.sweep(Date.now()).catch(storageFailed);
   sweep();

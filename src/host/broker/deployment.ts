@@ -31,6 +31,8 @@ export interface Services {
   readonly threadFile: string;
   /** Record views of all deployments that are quick. */
   readonly sharedRecords: QueryLine;
+  /** Time one query of a record view has, milliseconds. */
+  readonly queryMs: number;
 }
 
 /** A tool may take this much longer than its contract says before the broker gives up on it. */
@@ -56,7 +58,7 @@ export class Deployment {
   constructor(name: string, release: Release, services: Services) {
     this.name = name;
     this.services = services;
-    this.records = new Records(services.threadFile, services.sharedRecords);
+    this.records = new Records(services.threadFile, services.sharedRecords, services.queryMs);
     this.refusalLog = limitLog(services.log);
     this.egressLog = limitLog(services.log, ({ host, reason = "" }) => `${host} ${reason}`);
     this.#release = release;

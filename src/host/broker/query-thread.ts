@@ -5,7 +5,7 @@ import { setPriority } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Query, QueryResult, Ready } from "./records-thread.ts";
 
-/** Time one query has, milliseconds. */
+/** Time one query has where nothing else is said, milliseconds. */
 export const queryMs = 2000;
 /** A thread that nobody asked anything for this long is ended. */
 const idleMs = 60_000;
@@ -20,12 +20,17 @@ export type QueryEnd =
 /** Runs queries one after the other, in a thread that is started when it is needed. */
 export class QueryLine {
   readonly #threadFile: string;
+  readonly #limitMs: number;
   #thread: QueryThread | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param threadFile program that calls `serveRecords` when it is not on the main thread */
-  constructor(threadFile: string) {
+  /**
+   * @param threadFile program that calls `serveRecords` when it is not on the main thread
+   * @param limitMs time one query has, milliseconds
+   */
+  constructor(threadFile: string, limitMs: number) {
     this.#threadFile = threadFile;
+    this.#limitMs = limitMs;
   }
 
   run(query: Query): Promise<QueryEnd> {
@@ -43,7 +48,7 @@ export class QueryLine {
   async #runNow(query: Query): Promise<QueryEnd> {
     if (this.#thread === null || this.#thread.isEnded) this.#thread = new QueryThread(this.#threadFile);
     const thread = this.#thread;
-    const result = await thread.run(query);
+    const result = await thread.run(query, this.#limitMs);
     if (typeof result !== "string") return { kind: "done", ...result };
     this.#thread = null;
     return result === "slow" ? { kind: "slow", ended: thread.abandon() } : { kind: "crashed" };
@@ -80,11 +85,11 @@ class QueryThread {
   }
 
   /** The time a thread needs to start is not the query's. */
-  async run(query: Query): Promise<{ result: QueryResult; ms: number } | "slow" | "crashed"> {
+  async run(query: Query, limitMs: number): Promise<{ result: QueryResult; ms: number } | "slow" | "crashed"> {
     await Promise.race([this.#ready, this.#ended]);
     const startedAt = performance.now();
     const slow = Promise.withResolvers<"slow">();
-    const timer = setTimeout(slow.resolve, queryMs, "slow");
+    const timer = setTimeout(slow.resolve, limitMs, "slow");
     const answer = new Promise<QueryResult>((resolve) => (this.#answer = resolve));
     this.#worker.postMessage(query);
     this.#idle.refresh();

@@ -5,7 +5,7 @@
 import type { Refusal } from "../../boundary.ts";
 import type { Release } from "../../controls/manifest/release.ts";
 import type { RecordAnswer } from "../../controls/wire/door.ts";
-import { QueryLine, queryMs } from "./query-thread.ts";
+import { QueryLine } from "./query-thread.ts";
 import { decideParameters, type Scalar } from "./record-parameters.ts";
 import type { Query, QueryResult } from "./records-thread.ts";
 
@@ -21,14 +21,19 @@ export type RecordOutcome =
 export class Records {
   readonly #threadFile: string;
   readonly #shared: QueryLine;
+  readonly #limitMs: number;
   readonly #stuck = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
   #own: QueryLine | null = null;
 
-  /** @param shared the line that all quick deployments stand in */
-  constructor(threadFile: string, shared: QueryLine) {
+  /**
+   * @param shared the line that all quick deployments stand in
+   * @param limitMs time one query has, milliseconds
+   */
+  constructor(threadFile: string, shared: QueryLine, limitMs: number) {
     this.#threadFile = threadFile;
     this.#shared = shared;
+    this.#limitMs = limitMs;
   }
 
   /** Threads that still spin in a query that was given up. */
@@ -69,12 +74,12 @@ export class Records {
   }
 
   async #runNow(view: string, query: Query): Promise<QueryResult> {
-    const stillSpins = `a query was given up after ${queryMs} ms and has not ended yet; narrow its SQL, deploy again and restart the broker`;
+    const stillSpins = `a query was given up after ${this.#limitMs} ms and has not ended yet; narrow its SQL, deploy again and restart the broker`;
     if (this.#stuck.has(view) || this.#stuck.size >= maxStuck)
       return { ok: false, reason: "view_too_slow", message: stillSpins };
     const end = await (this.#own ?? this.#shared).run(query);
     if (end.kind === "done" && end.ms <= quickMs) return end.result;
-    this.#own ??= new QueryLine(this.#threadFile);
+    this.#own ??= new QueryLine(this.#threadFile, this.#limitMs);
     if (end.kind === "done") return end.result;
     if (end.kind === "crashed")
       return {
@@ -87,7 +92,7 @@ export class Records {
     return {
       ok: false,
       reason: "view_too_slow",
-      message: `no answer within ${queryMs} ms; narrow its SQL or add an index`,
+      message: `no answer within ${this.#limitMs} ms; narrow its SQL or add an index`,
     };
   }
 }
