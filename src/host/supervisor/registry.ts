@@ -74,13 +74,17 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
 }
 
+/** Of two that start at the same moment each can find the other half way to the lock: then both try again, milliseconds. */
+const lockMs = 250;
+
 /** Opens and locks the file of the registry; `whoRuns` finishes the sentence when another supervisor has it. */
 export function lockRegistry(path: string, whoRuns: () => string): DatabaseSync {
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
-  const db = new DatabaseSync(path, { timeout: 0 });
+  const db = new DatabaseSync(path, { timeout: lockMs });
   try {
-    db.exec("pragma locking_mode = exclusive; pragma synchronous = full; begin exclusive; commit;");
+    // Exclusive from the start, two would each keep a shared lock for good that keeps the other from its own.
+    db.exec("pragma synchronous = full; begin exclusive; pragma locking_mode = exclusive; commit;");
     // A file that is no database says so here.
     db.prepare("pragma user_version").get();
     return db;
