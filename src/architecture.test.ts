@@ -248,9 +248,9 @@ const phrases: readonly Phrase[] = [
   {
     name: "loads code by a name this table cannot read",
     text: /\brequire\(|\beval\(|new Function\(|process\.(?:binding|dlopen|getBuiltinModule)\b|\bimport\((?!\s*["'])/,
-    only: [],
+    only: ["src/host/supervisor/bundle.ts"],
     over: ["src/"],
-    because: "it would walk round every row above",
+    because: "it would walk round every row above; the bundler writes one such word into what it makes",
   },
   {
     name: "has a default export",
