@@ -87,6 +87,15 @@ test("the plain gate has no Cedar in it; the other one comes when asked for, of 
   await assert.rejects(bringCedar(folder, `${gate}x`), /sources of Ambit have changed/);
 });
 
+test("no part asks for node:http in the form that loads an HTTP client and TLS with it", async () => {
+  const { broker, front, admin } = await bringPrograms(fresh());
+  for (const program of [broker, front, admin]) {
+    const text = readFileSync(program, "utf8");
+    assert.match(text, /require\("node:http"\)/);
+    assert.doesNotMatch(text, /from "node:http"|import\("node:http"\)/);
+  }
+});
+
 test("every user may read the programs and nobody but the owner may write them", async () => {
   const folder = fresh();
   const programs = await bringPrograms(folder, testParts);
